@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/base/result.h"
+
+/// Package archives: gzip'd tar, the same bytes for the same files (spec/release-ids-and-versions.md §12.2). Thread:
+/// any.
+namespace escape::io {
+
+struct ArchiveEntry {
+  std::string path;    ///< inside the archive, below the top folder: "deploy.sh", "conf/app.ini"
+  std::string source;  ///< file on disk; empty: `content` counts
+  std::string content{};
+  unsigned mode = 0644;  ///< used with `content`; files keep their permission bits
+};
+/// Writes `target` (replaced atomically, synced): entries sorted by path, each as "<top>/<path>", owner 0/0, fixed
+/// times.
+Result<> pack_archive(const std::string& target, const std::string& top, std::vector<ArchiveEntry> entries);
+
+/// Against archives that grow without end when they are opened; packages come nowhere near.
+struct UnpackLimits {
+  std::uint64_t max_bytes = 16ull << 30;
+  std::uint64_t max_entries = 1'000'000;
+};
+/// Unpacks below `folder` (made if missing), without the top folder `top`, which every entry must have. Only regular
+/// files and folders; links, devices, absolute paths, `..`, entries outside `top` and duplicates of a file are bad_data
+/// naming the entry, and nothing is left behind. Modes are kept (no setuid).
+Result<> unpack_archive(const std::string& archive, const std::string& top, const std::string& folder,
+                        const UnpackLimits& limits = {});
+/// One member's bytes, `path` with its top folder ("hello-v1.0/release.json"); not_found when it is not there, bad_data
+/// when the archive is not a gzip'd tar.
+Result<std::string> read_archive_member(const std::string& archive, const std::string& path,
+                                        std::uint64_t max_bytes = 16 << 20);
+
+}  // namespace escape::io

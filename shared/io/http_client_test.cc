@@ -1,0 +1,364 @@
+#include "shared/io/http_client.h"
+
+#include <fmt/core.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "shared/base/text.h"
+#include "shared/io/service.h"
+#include "shared/io/folder_for_tests.h"
+
+namespace escape::io {
+namespace http_client_test {
+
+constexpr int patience_ms = 20'000;
+
+/// Answers one connection after the other with the next of its replies, byte for byte, and closes it. Stops by itself
+/// when the replies are used up, when it is destroyed, or when nothing happens for `patience_ms`.
+class Server {
+ public:
+  explicit Server(std::vector<std::string> replies) : replies_(std::move(replies)) {
+    socket_ = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(socket_.get(), 5), 0);
+    EXPECT_EQ(::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+  }
+  ~Server() { stop(); }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Replies may hold this address, so it is known before the first is sent.
+  std::string url(std::string_view path = "/file") const { return fmt::format("http://127.0.0.1:{}{}", port_, path); }
+  void set_replies(std::vector<std::string> replies) { replies_ = std::move(replies); }
+  void start() {
+    thread_ = std::thread([this] { serve(); });
+  }
+  /// What was asked so far, heads with bodies. Ends the server.
+  const std::vector<std::string>& requests() {
+    stop();
+    return requests_;
+  }
+
+ private:
+  void stop() {
+    waker_.wake();
+    if (thread_.joinable()) thread_.join();
+  }
+  bool wait_for(int descriptor) {
+    pollfd entries[] = {{descriptor, POLLIN, 0}, {waker_.descriptor(), POLLIN, 0}};
+    return ::poll(entries, 2, patience_ms) > 0 && entries[1].revents == 0;
+  }
+  void serve() {
+    for (const std::string& reply : replies_) {
+      if (!wait_for(socket_.get())) return;
+      const Fd peer(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      requests_.push_back(read_request(peer));
+      for (std::size_t sent = 0; sent < reply.size();) {
+        const ssize_t count = ::send(peer.get(), reply.data() + sent, reply.size() - sent, MSG_NOSIGNAL);
+        if (count <= 0) break;
+        sent += static_cast<std::size_t>(count);
+      }
+      if (reply.empty()) wait_for(peer.get());  // says nothing until the client hangs up
+    }
+  }
+  std::string read_request(const Fd& peer) {
+    std::string text;
+    while (!is_complete(text) && wait_for(peer.get())) {
+      char buffer[4096];
+      const ssize_t count = ::recv(peer.get(), buffer, sizeof buffer, 0);
+      if (count <= 0) break;
+      text.append(buffer, static_cast<std::size_t>(count));
+    }
+    return text;
+  }
+  static bool is_complete(const std::string& text) {
+    const std::size_t end = text.find("\r\n\r\n");
+    if (end == std::string::npos) return false;
+    const std::size_t length = text.find("Content-Length: ");
+    if (length == std::string::npos || length > end) return true;
+    return text.size() - end - 4 >= std::stoul(text.substr(length + 16));
+  }
+
+  std::vector<std::string> replies_;
+  std::vector<std::string> requests_;
+  Fd socket_;
+  Waker waker_;
+  int port_ = 0;
+  std::thread thread_;
+};
+
+/// "Content-Length" may promise more than `body` holds: then the connection is cut in the middle.
+std::string reply(std::string_view status, std::string_view body, std::string_view more_headers = "",
+                  std::size_t promised = std::string_view::npos) {
+  return fmt::format("HTTP/1.1 {}\r\nContent-Length: {}\r\nConnection: close\r\n{}\r\n{}", status,
+                     promised == std::string_view::npos ? body.size() : promised, more_headers, body);
+}
+
+}  // namespace http_client_test
+
+using http_client_test::reply;
+using http_client_test::Server;
+
+class HttpClient : public TestFolder {
+ protected:
+  HttpClient() { ::setenv("no_proxy", "127.0.0.1", 1); }
+  Download download_of(const Server& server, std::uint64_t expected_size = 0) const {
+    return {.url = server.url(), .file = in_folder("file"), .expected_size = expected_size};
+  }
+  std::string downloaded() const { return read_file(in_folder("file")).value(); }
+};
+
+TEST_F(HttpClient, ARequestGoesOutAsAskedAndItsAnswerComesBack) {
+  Server server({reply("201 Created", "{\"ok\":true}", "X-Thing:  some value \r\n")});
+  server.start();
+  const auto response = http({.method = "PUT",
+                              .url = server.url("/a?b=c"),
+                              .headers = {{"X-Escape-Token", "t0ken"}, {"Content-Type", "application/json"}},
+                              .body = "{}",
+                              .user = "name",
+                              .password = "word"});
+  ASSERT_TRUE(response) << describe(response.error());
+  EXPECT_EQ(response.value().status, 201);
+  EXPECT_EQ(response.value().body, "{\"ok\":true}");
+  EXPECT_EQ(response.value().header("x-thing"), "some value");
+  EXPECT_EQ(response.value().header("x-other"), "");
+  const std::string request = server.requests().at(0);
+  EXPECT_TRUE(request.starts_with("PUT /a?b=c HTTP/1.1\r\n")) << request;
+  EXPECT_TRUE(request.ends_with("\r\n\r\n{}")) << request;
+  EXPECT_NE(request.find("X-Escape-Token: t0ken\r\n"), std::string::npos) << request;
+  EXPECT_NE(request.find("Content-Type: application/json\r\n"), std::string::npos) << request;
+  EXPECT_NE(request.find("Authorization: Basic bmFtZTp3b3Jk\r\n"), std::string::npos) << request;
+}
+
+TEST_F(HttpClient, EveryStatusIsAnAnswer) {
+  for (const char* status : {"200 OK", "404 Not Found", "500 Oops"}) {
+    Server server({reply(status, "text")});
+    server.start();
+    const auto response = http({.url = server.url()});
+    ASSERT_TRUE(response) << describe(response.error());
+    EXPECT_EQ(response.value().status, std::stoi(status));
+    EXPECT_EQ(response.value().body, "text");
+  }
+}
+
+TEST_F(HttpClient, AFileIsSentAsAPartOfThatName) {
+  ASSERT_TRUE(write_file(in_folder("package.tgz"), "the package"));
+  Server server({reply("200 OK", "")});
+  server.start();
+  ASSERT_TRUE(http({.method = "POST", .url = server.url(), .upload_file = in_folder("package.tgz")}));
+  const std::string request = server.requests().at(0);
+  EXPECT_TRUE(request.starts_with("POST ")) << request;
+  EXPECT_NE(request.find("Content-Type: multipart/form-data"), std::string::npos) << request;
+  EXPECT_NE(request.find("name=\"file\"; filename=\"package.tgz\""), std::string::npos) << request;
+  EXPECT_NE(request.find("\r\n\r\nthe package\r\n"), std::string::npos) << request;
+  EXPECT_EQ(http({.method = "POST", .url = server.url(), .upload_file = in_folder("none")}).error().kind,
+            ErrorKind::not_found);
+}
+
+TEST_F(HttpClient, FailuresHaveTheirKind) {
+  std::string closed;
+  {
+    Server server({});
+    closed = server.url();
+  }
+  const Error refused = http({.url = closed}).error();
+  EXPECT_EQ(refused.kind, ErrorKind::unreachable);
+  EXPECT_NE(refused.message.find(closed), std::string::npos) << refused.message;
+  EXPECT_EQ(http({.url = "ftp://127.0.0.1/x"}).error().kind, ErrorKind::bad_data);
+  EXPECT_EQ(http({.url = "file:///etc/passwd"}).error().kind, ErrorKind::bad_data);
+  EXPECT_EQ(http({.url = "http://"}).error().kind, ErrorKind::bad_data);
+
+  Server large({reply("200 OK", std::string(1000, 'x'))});
+  large.start();
+  EXPECT_EQ(http({.url = large.url(), .max_response = 999}).error().kind, ErrorKind::bad_data);
+
+  Server silent({""});
+  silent.start();
+  EXPECT_EQ(http({.url = silent.url(), .stall_limit = Millis{1000}}).error().kind, ErrorKind::timed_out);
+}
+
+TEST_F(HttpClient, PasswordsInUrlsAreNotTold) {
+  Server server({"nonsense\r\n\r\n"});
+  server.start();
+  std::string url = server.url();
+  url.insert(7, "name:secret@");
+  const Error error = http({.url = url}).error();
+  EXPECT_EQ(error.kind, ErrorKind::unreachable);
+  EXPECT_EQ(error.message.find("secret"), std::string::npos) << error.message;
+}
+
+TEST_F(HttpClient, RedirectsAreFollowedButTakeNoSecretsToAnotherHost) {
+  Server target({reply("200 OK", "there")});
+  target.start();
+  Server first({});
+  first.set_replies({reply("302 Found", "ignored", "Location: /second\r\n"),
+                     reply("307 Moved", "ignored", fmt::format("Location: {}\r\n", target.url("/third")))});
+  first.start();
+  const auto response = http({.url = first.url(),
+                              .headers = {{"X-Escape-Token", "t0ken"}, {"Accept", "text/plain"}},
+                              .user = "name",
+                              .password = "word"});
+  ASSERT_TRUE(response) << describe(response.error());
+  EXPECT_EQ(response.value().body, "there");
+  ASSERT_EQ(first.requests().size(), 2u);
+  EXPECT_NE(first.requests()[1].find("GET /second"), std::string::npos);
+  EXPECT_NE(first.requests()[1].find("X-Escape-Token: t0ken"), std::string::npos);
+  const std::string last = target.requests().at(0);
+  EXPECT_NE(last.find("Accept: text/plain"), std::string::npos) << last;
+  EXPECT_EQ(last.find("t0ken"), std::string::npos) << last;
+  EXPECT_EQ(last.find("Authorization"), std::string::npos) << last;
+}
+
+TEST_F(HttpClient, RedirectsEndSomewhere) {
+  Server circle(std::vector<std::string>(6, reply("302 Found", "", "Location: /again\r\n")));
+  circle.start();
+  EXPECT_EQ(http({.url = circle.url()}).error().kind, ErrorKind::unreachable);
+  EXPECT_EQ(circle.requests().size(), 6u);
+  Server to_file({reply("302 Found", "", "Location: file:///etc/passwd\r\n")});
+  to_file.start();
+  EXPECT_FALSE(http({.url = to_file.url()}));
+}
+
+TEST_F(HttpClient, ADownloadIsTheWholeFile) {
+  const std::string content(300'000, 'x');
+  Server server({reply("200 OK", content)});
+  server.start();
+  Download what = download_of(server, content.size());
+  what.token = "t0ken";
+  const auto result = download(what);
+  ASSERT_TRUE(result) << describe(result.error());
+  EXPECT_EQ(downloaded(), content);
+  EXPECT_NE(server.requests().at(0).find("X-Escape-Token: t0ken"), std::string::npos);
+  EXPECT_EQ(server.requests().at(0).find("Range:"), std::string::npos);
+}
+
+TEST_F(HttpClient, AnEmptyFileIsAFile) {
+  Server server({reply("200 OK", "")});
+  server.start();
+  ASSERT_TRUE(download(download_of(server)));
+  EXPECT_EQ(downloaded(), "");
+}
+
+TEST_F(HttpClient, ADownloadGoesOnWhereTheConnectionWasCut) {
+  Server server({reply("200 OK", "01234", "", 10), reply("503 Busy", "later"),
+                 reply("206 Partial", "567", "Content-Range: bytes 5-9/10\r\n", 5),
+                 reply("206 Partial", "89", "Content-Range: bytes 8-9/10\r\n")});
+  server.start();
+  const auto result = download(download_of(server, 10));
+  ASSERT_TRUE(result) << describe(result.error());
+  EXPECT_EQ(downloaded(), "0123456789");
+  ASSERT_EQ(server.requests().size(), 4u);
+  EXPECT_NE(server.requests()[1].find("Range: bytes=5-\r\n"), std::string::npos);
+  EXPECT_NE(server.requests()[2].find("Range: bytes=5-\r\n"), std::string::npos);
+  EXPECT_NE(server.requests()[3].find("Range: bytes=8-\r\n"), std::string::npos);
+}
+
+TEST_F(HttpClient, AServerWithoutRangesSendsTheFileAgain) {
+  ASSERT_TRUE(write_file(in_folder("file"), "old and wrong"));
+  Server server({reply("200 OK", "0123456789")});
+  server.start();
+  ASSERT_TRUE(download(download_of(server)));
+  EXPECT_NE(server.requests().at(0).find("Range: bytes=13-"), std::string::npos);
+  EXPECT_EQ(downloaded(), "0123456789");
+}
+
+TEST_F(HttpClient, AnotherPartThanAskedForIsNotTaken) {
+  ASSERT_TRUE(write_file(in_folder("file"), "01234"));
+  Server server({reply("206 Partial", "23456789", "Content-Range: bytes 2-9/10\r\n"), reply("200 OK", "0123456789")});
+  server.start();
+  ASSERT_TRUE(download(download_of(server)));
+  EXPECT_EQ(downloaded(), "0123456789");
+}
+
+TEST_F(HttpClient, WhatIsWholeAlreadyIsDone) {
+  ASSERT_TRUE(write_file(in_folder("file"), "0123456789"));
+  Server server({reply("416 Range", "no", "Content-Range: bytes */10\r\n")});
+  server.start();
+  EXPECT_TRUE(download(download_of(server))) << "the server says so";
+  EXPECT_TRUE(download(download_of(server, 10))) << "nobody is asked";
+  EXPECT_EQ(server.requests().size(), 1u);
+  EXPECT_EQ(downloaded(), "0123456789");
+}
+
+TEST_F(HttpClient, APartOfAnotherFileIsStartedOver) {
+  ASSERT_TRUE(write_file(in_folder("file"), "a longer file"));
+  Server server({reply("416 Range", "no", "Content-Range: bytes */10\r\n"), reply("200 OK", "0123456789")});
+  server.start();
+  ASSERT_TRUE(download(download_of(server)));
+  EXPECT_EQ(downloaded(), "0123456789");
+}
+
+TEST_F(HttpClient, OtherSizesThanExpectedAreBadData) {
+  for (const char* body : {"0123", "0123456"}) {
+    Server server({reply("200 OK", body)});
+    server.start();
+    const auto result = download(download_of(server, 5));
+    ASSERT_FALSE(result) << body;
+    EXPECT_EQ(result.error().kind, ErrorKind::bad_data) << body;
+    EXPECT_EQ(downloaded(), "") << "nothing that a later try would go on from";
+  }
+}
+
+TEST_F(HttpClient, AnswersThatNoRetryHelpsEndTheDownload) {
+  struct Row {
+    const char* status;
+    ErrorKind kind;
+  };
+  for (const Row& row : {Row{"404 Not Found", ErrorKind::not_found}, Row{"401 Who", ErrorKind::refused},
+                         Row{"403 No", ErrorKind::refused}, Row{"400 Bad", ErrorKind::unreachable}}) {
+    ASSERT_TRUE(write_file(in_folder("file"), "01234"));
+    Server server({reply(row.status, "an error page"), reply("200 OK", "never asked")});
+    server.start();
+    const auto result = download(download_of(server));
+    ASSERT_FALSE(result) << row.status;
+    EXPECT_EQ(result.error().kind, row.kind) << row.status;
+    EXPECT_EQ(server.requests().size(), 1u) << row.status;
+    EXPECT_EQ(downloaded(), "01234") << "an error page is no part of the file";
+  }
+}
+
+TEST_F(HttpClient, TriesEnd) {
+  Server server({reply("500 Oops", ""), reply("502 Oops", ""), reply("200 OK", "never asked")});
+  server.start();
+  Download what = download_of(server);
+  what.tries = 2;
+  const auto result = download(what);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind, ErrorKind::unreachable);
+  EXPECT_NE(result.error().message.find("502"), std::string::npos);
+  EXPECT_EQ(server.requests().size(), 2u);
+}
+
+TEST_F(HttpClient, ADownloadCanBeCancelled) {
+  Server server({"", reply("200 OK", "never asked")});
+  server.start();
+  Download what = download_of(server);
+  std::atomic<int> asked = 0;
+  what.is_cancelled = [&] { return ++asked > 2; };
+  const auto result = download(what);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind, ErrorKind::cancelled);
+}
+
+TEST_F(HttpClient, AFullDiskIsAStorageErrorAndNotRetried) {
+  Server server({reply("200 OK", std::string(100'000, 'x'))});
+  server.start();
+  Download what = download_of(server);
+  what.file = in_folder("none/file");
+  EXPECT_EQ(download(what).error().kind, ErrorKind::not_found);
+  what.file = "/dev/full";
+  EXPECT_EQ(download(what).error().kind, ErrorKind::storage);
+}
+
+}  // namespace escape::io
