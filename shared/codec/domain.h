@@ -1,0 +1,92 @@
+#pragma once
+
+#include "shared/base/result.h"
+#include "shared/base/value.h"
+#include "shared/release/metadata.h"
+#include "shared/state/deployment.h"
+
+/// Values of the domain's own types: `release.json`, the state file of the original, and the records that messages and
+/// the store carry (`describe` functions for use with codec/fields.h).
+namespace escape::codec {
+
+/// Member order of spec/escape-plan.md §11.1; `other` members in their places.
+Value metadata_to_value(const release::Metadata& metadata);
+/// Lenient as the original reader: unknown keys are kept in `other`, missing ones take the defaults of
+/// spec/inventory-semantics.md §2.3. Shape errors are bad_data. Does not call check_metadata.
+Result<release::Metadata> metadata_from_value(const Value& value);
+/// `release.json`: from_json + metadata_from_value + check_metadata, "Couldn't unmarshal JSON release metadata: …".
+Result<release::Metadata> parse_release_json(std::string_view text);
+
+/// The deployment, environment and project objects of the original's state file (spec/state-model.md §2).
+Value deployment_to_state_json(const state::Deployment& deployment);
+Value project_to_state_json(std::string_view project, const std::vector<state::EnvironmentState>& environments);
+
+}  // namespace escape::codec
+
+namespace escape::state {
+
+inline bool parse_enum(std::string_view text, StatusCode& to) {
+  Result<StatusCode> code = parse_status_code(text);
+  if (code) to = code.value();
+  return code.has_value();
+}
+template <class V>
+void describe(V& visit, Status& s) {
+  visit("status", s.code);
+  visit("updated_at", s.updated_at);
+  visit("updated_by", s.updated_by);
+  visit("data", s.data);
+  visit("try_again_at", s.try_again_at);
+  visit("tried", s.tried);
+}
+template <class V>
+void describe(V& visit, DeployedRelease& r) {
+  visit("version", r.version);
+  visit("sha256", r.sha256);
+}
+template <class V>
+void describe(V& visit, StageRecord& s) {
+  visit("inputs", s.inputs);
+  visit("calculated_inputs", s.calculated_inputs);
+  visit("calculated_outputs", s.calculated_outputs);
+  visit("release", s.release);
+  visit("last_ok", s.last_ok);
+  visit("status", s.status);
+  visit("job", s.job);
+}
+template <class V>
+void describe(V& visit, DesiredRelease& d) {
+  visit("query", d.query);
+}
+template <class V>
+void describe(V& visit, Deployment& d) {
+  visit("environment", d.environment);
+  visit("name", d.name);
+  visit("release", d.release);
+  visit("inputs", d.inputs);
+  visit("stages", d.stages);
+  visit("desired", d.desired);
+  visit("agent", d.agent);
+}
+template <class V>
+void describe(V& visit, Environment& e) {
+  visit("name", e.name);
+  visit("inputs", e.inputs);
+  visit("protected", e.is_protected);
+  visit("trial", e.is_trial);
+  visit("created_at", e.created_at);
+}
+
+}  // namespace escape::state
+
+namespace escape::release {
+
+template <class V>
+void describe(V& visit, ExecStage& s) {
+  visit("cmd", s.cmd);
+  visit("args", s.args);
+  visit("inline", s.inline_script);
+  visit("script", s.script);
+}
+
+}  // namespace escape::release

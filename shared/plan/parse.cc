@@ -1,0 +1,158 @@
+#include <algorithm>
+#include <array>
+
+#include "shared/base/text.h"
+#include "shared/plan/fields.h"
+#include "shared/plan/plan.h"
+#include "shared/plan/yaml.h"
+#include "shared/release/expression.h"
+
+namespace escape::plan {
+namespace {
+
+using yaml::Node;
+
+/// Fields that later versions act upon. Empty values are fine: `plan fmt` writes them.
+struct NotYet {
+  std::string_view field;
+  std::string_view what;
+};
+constexpr std::array not_yet{
+    NotYet{"depends", "dependencies"},
+    NotYet{"extends", "extensions"},
+    NotYet{"consumes", "consumers of providers"},
+    NotYet{"build_consumes", "consumers of providers"},
+    NotYet{"deploy_consumes", "consumers of providers"},
+    NotYet{"provides", "providers"},
+    NotYet{"templates", "templates"},
+    NotYet{"build_templates", "templates"},
+    NotYet{"deploy_templates", "templates"},
+    NotYet{"downloads", "downloads"},
+    NotYet{"errands", "errands"},
+};
+
+/// Lists of variables in the order in which they are added to each other.
+struct VariableList {
+  std::string_view field;
+  std::string_view scope;
+  std::vector<release::Variable> Plan::* to;
+};
+constexpr std::array variable_lists{
+    VariableList{"inputs", "", &Plan::inputs},
+    VariableList{"build_inputs", "build", &Plan::inputs},
+    VariableList{"deploy_inputs", "deploy", &Plan::inputs},
+    VariableList{"outputs", "", &Plan::outputs},
+    VariableList{"build_outputs", "build", &Plan::outputs},
+    VariableList{"deploy_outputs", "deploy", &Plan::outputs},
+};
+
+struct TextField {
+  std::string_view field;
+  std::string Plan::* to;
+};
+constexpr std::array text_fields{
+    TextField{"name", &Plan::name},
+    TextField{"version", &Plan::version},
+    TextField{"description", &Plan::description},
+    TextField{"license", &Plan::license},
+    TextField{"logo", &Plan::logo},
+};
+
+std::vector<std::string> known_fields() {
+  std::vector<std::string> names{"includes", "generates", "metadata"};
+  for (const TextField& field : text_fields) names.emplace_back(field.field);
+  for (const VariableList& list : variable_lists) names.emplace_back(list.field);
+  for (const NotYet& field : not_yet) names.emplace_back(field.field);
+  for (const std::string& stage : stage_names()) names.push_back(stage);
+  return names;
+}
+
+bool says_nothing(const Node& node) {
+  if (node.kind == Node::Kind::scalar) return node.text.empty();
+  return node.items.empty();
+}
+
+Result<> refuse(const Node& key, const NotYet& feature) {
+  Error error = yaml::error_at(key, "The field '" + std::string(feature.field) + "' (" + std::string(feature.what) +
+                                        ") is not supported by this version of Escape yet");
+  error.kind = ErrorKind::refused;
+  return fail(std::move(error).hinted("Remove it from the plan, or use a later version."));
+}
+
+template <class Rows>
+const typename Rows::value_type* find_row(const Rows& rows, std::string_view field) {
+  const auto row = std::ranges::find(rows, field, &Rows::value_type::field);
+  return row == rows.end() ? nullptr : &*row;
+}
+
+Result<> read_field(const Node& key, const Node& value, Plan& plan) {
+  const std::string& name = key.text;
+  if (const TextField* text = find_row(text_fields, name)) {
+    TRY(auto written, fields::read_text(value, name));
+    plan.*(text->to) = trimmed(written);
+  } else if (const NotYet* feature = find_row(not_yet, name)) {
+    if (!says_nothing(value)) return refuse(key, *feature);
+  } else if (name == "includes") {
+    TRY(plan.includes, fields::read_texts(value, name));
+  } else if (name == "generates") {
+    TRY(plan.generates, fields::read_texts(value, name));
+  } else if (name == "metadata") {
+    TRY(plan.metadata, fields::read_metadata(value));
+  } else if (std::ranges::find(stage_names(), name) != stage_names().end()) {
+    TRY(plan.stages[name], fields::read_stage(value, name));
+  } else if (!find_row(variable_lists, name)) {
+    return fail(fields::unknown_key(key, "field", known_fields()));
+  }
+  return ok();
+}
+
+/// Apart from the other fields: the lists meet in the order of the table, whatever their order in the file.
+Result<> read_variables(const Node& root, Plan& plan) {
+  for (const VariableList& list : variable_lists) {
+    for (std::size_t i = 0; i < root.keys.size(); ++i) {
+      if (root.keys[i].text != list.field) continue;
+      TRYV(fields::add_variables(root.items[i], list.field, list.scope, plan.*(list.to)));
+    }
+  }
+  return ok();
+}
+
+Result<Plan> read_plan(std::string_view text, std::string_view file_name) {
+  TRY(auto root, yaml::read(text));
+  Plan plan;
+  plan.file = file_name;
+  if (root.kind == Node::Kind::null) return plan;
+  if (root.kind != Node::Kind::map) return fail(fields::wrong_kind(root, "the plan", "fields such as 'name: my-app'"));
+  for (std::size_t i = 0; i < root.keys.size(); ++i) {
+    TRYV(read_field(root.keys[i], root.items[i], plan));
+  }
+  TRYV(read_variables(root, plan));
+  return plan;
+}
+
+}  // namespace
+
+const std::vector<std::string>& stage_names() {
+  static const std::vector<std::string> names{"pre_build",          "build",   "post_build",   "test",
+                                              "pre_deploy",         "deploy",  "post_deploy",  "smoke",
+                                              "pre_destroy",        "destroy", "post_destroy", "activate_provider",
+                                              "deactivate_provider"};
+  return names;
+}
+
+Result<Plan> parse_plan(std::string_view text, std::string_view file_name) {
+  Result<Plan> plan = read_plan(text, file_name);
+  if (plan) return plan;
+  Error error = std::move(plan).error();
+  const std::string file = "Escape plan '" + std::string(file_name) + "': ";
+  error.message = (error.kind == ErrorKind::bad_data ? "Couldn't parse " + file : file) + error.message;
+  return fail(std::move(error));
+}
+
+std::string initial_plan(std::string_view name, bool minify) {
+  const std::string head = "name: " + std::string(name) + "\nversion: 0.0.@\n";
+  if (minify) return head;
+  return head + "description: \nlogo: \n\nincludes:\n- README.md\n\nbuild: \ndeploy:\n";
+}
+
+}  // namespace escape::plan

@@ -1,0 +1,205 @@
+#include <algorithm>
+
+#include "shared/base/text.h"
+#include "shared/plan/fields.h"
+#include "shared/plan/variables.h"
+#include "shared/release/expression.h"
+
+namespace escape::plan::fields {
+namespace {
+
+using release::Variable;
+using yaml::Node;
+
+const std::vector<std::string> known_fields{
+    "id",      "type",    "default",   "description", "friendly",
+    "visible", "options", "sensitive", "items",       "eval_before_dependencies",
+    "scopes"};
+const std::vector<std::string> type_names{"string",  "integer", "bool",        "list",
+                                          "version", "project", "environment", "deployment"};
+
+/// A plain scalar where the type wants text stays the text that was written, so `1.10`, `007` and `no` keep their look.
+/// Booleans and plain decimals become values all the same: scripts rely on `true` reaching them as "1".
+Value scalar_for_text(const Node& node) {
+  Value value = yaml::resolve(node);
+  if (value.as_bool()) return value;
+  if (const std::int64_t* number = value.as_int(); number && std::to_string(*number) == node.text) return value;
+  return node.text;
+}
+
+Result<Value> read_element(const Node& node, const Variable& variable, std::string_view field) {
+  if (node.kind != Node::Kind::scalar)
+    return fail(wrong_kind(node, "an element of " + std::string(field), "text or a number"));
+  const Value* element = variable.options.find("type");
+  const bool has_texts =
+      variable.type == "list" && !(element && element->as_string() && *element->as_string() == "integer");
+  if (has_texts) return Value(node.text);
+  return variable.type == "string" ? scalar_for_text(node) : yaml::resolve(node);
+}
+
+/// `default` or `items`, as the variable's type wants it where YAML leaves a choice.
+Result<Value> read_value(const Node& node, const Variable& variable, std::string_view name) {
+  const std::string field = std::string(name) + " field of variable '" + variable.id + "'";
+  if (node.kind == Node::Kind::null) return Value();
+  if (node.kind == Node::Kind::map) {
+    return fail(
+        yaml::error_at(node, "Unexpected type 'map' for " + field + ", expected text, a number, a boolean or a list"));
+  }
+  if (node.kind == Node::Kind::list) {
+    Value::List list;
+    for (const Node& item : node.items) {
+      TRY(auto element, read_element(item, variable, field));
+      list.push_back(std::move(element));
+    }
+    return Value(std::move(list));
+  }
+  if (variable.type == "string" || variable.type == "list") return scalar_for_text(node);
+  return yaml::resolve(node);
+}
+
+Error in_variables(const Node& node, std::string_view what, const Error& error) {
+  Error placed = yaml::error_at(node, std::string(what) + error.message);
+  placed.kind = error.kind;
+  placed.hint = error.hint;
+  return placed;
+}
+
+/// The parts whose meaning does not depend on the type.
+Result<> read_plain_field(const Node& key, const Node& value, Variable& variable) {
+  const std::string& name = key.text;
+  if (name == "description") {
+    TRY(variable.description, read_text(value, name));
+  } else if (name == "friendly") {
+    TRY(variable.friendly, read_text(value, name));
+  } else if (name == "visible") {
+    TRY(variable.visible, read_bool(value, name));
+  } else if (name == "sensitive") {
+    TRY(variable.sensitive, read_bool(value, name));
+  } else if (name == "eval_before_dependencies") {
+    TRY(variable.eval_before_dependencies, read_bool(value, name));
+  } else if (name == "scopes") {
+    if (value.kind == Node::Kind::scalar) {
+      variable.scopes = {value.text};
+    } else {
+      TRY(auto scopes, read_texts(value, name));
+      if (!scopes.empty()) variable.scopes = std::move(scopes);
+    }
+  } else if (std::ranges::find(known_fields, name) == known_fields.end()) {
+    return fail(unknown_key(key, "field of a variable", known_fields));
+  }
+  return ok();
+}
+
+const Node* find(const Node& map, std::string_view key) {
+  for (std::size_t i = 0; i < map.keys.size(); ++i) {
+    if (map.keys[i].text == key) return &map.items[i];
+  }
+  return nullptr;
+}
+
+Result<> read_id_and_type(const Node& map, Variable& variable) {
+  const Node* id = find(map, "id");
+  if (!id) return fail(yaml::error_at(map, "Missing 'id' field in variable, expected a name"));
+  TRY(auto written, read_text(*id, "id"));
+  variable.id = trimmed(written);
+  const Node* type = find(map, "type");
+  if (type && type->kind != Node::Kind::null) {
+    TRY(auto text, read_text(*type, "type"));
+    Result<TypeText> parsed = parse_type(text);
+    if (!parsed) return fail(yaml::error_at(*type, parsed.error().message + ", expected such as string[min=1]"));
+    variable.type = std::move(parsed.value().type);
+    variable.options = std::move(parsed.value().options);
+  } else if (std::ranges::find(type_names, variable.id) != type_names.end()) {
+    variable.type = variable.id;
+  }
+  return ok();
+}
+
+Result<Variable> read_map(const Node& map) {
+  Variable variable;
+  TRYV(read_id_and_type(map, variable));
+  for (std::size_t i = 0; i < map.keys.size(); ++i) {
+    TRYV(read_plain_field(map.keys[i], map.items[i], variable));
+  }
+  if (const Node* items = find(map, "items")) {
+    TRY(variable.items, read_value(*items, variable, "items"));
+  }
+  const Node* fallback = find(map, "default");
+  if (fallback && fallback->kind != Node::Kind::null) {
+    TRY(variable.fallback, read_value(*fallback, variable, "default"));
+  }
+  return variable;
+}
+
+/// "Error compiling input variable: ", "Error compiling 'build_inputs' variable: ".
+std::string error_prefix(std::string_view field) {
+  if (field == "inputs" || field == "outputs") {
+    return "Error compiling " + std::string(field.substr(0, field.size() - 1)) + " variable: ";
+  }
+  return "Error compiling '" + std::string(field) + "' variable: ";
+}
+
+Result<> check(const Variable& variable) {
+  TRYV(release::check_variable_id(variable.id));
+  TRYV(release::check_has_no_expression(variable));
+  return check_declaration(variable);
+}
+
+Result<Variable> read_variable(const Node& node, std::string_view field) {
+  Variable variable;
+  if (node.kind == Node::Kind::scalar) {
+    variable.id = trimmed(node.text);
+  } else if (node.kind == Node::Kind::map) {
+    TRY(variable, read_map(node));
+  } else {
+    return fail(wrong_kind(node, error_prefix(field) + "Expecting dict or string type. It", "a name or a map"));
+  }
+  if (Result<> checked = check(variable); !checked)
+    return fail(in_variables(node, error_prefix(field), checked.error()));
+  // `on` as the default of a boolean is kept as the boolean: the original reads that word, as text, as false.
+  if (variable.type == "bool" && variable.fallback) {
+    TRY(variable.fallback, convert(variable, *variable.fallback));
+  }
+  return variable;
+}
+
+void add_scopes(const std::vector<std::string>& from, std::vector<std::string>& to) {
+  std::vector<std::string> both;
+  for (const char* scope : {"build", "deploy"}) {
+    if (std::ranges::find(from, scope) != from.end() || std::ranges::find(to, scope) != to.end())
+      both.emplace_back(scope);
+  }
+  to = std::move(both);
+}
+
+}  // namespace
+
+Result<> add_variables(const Node& list, std::string_view field, std::string_view scope,
+                       std::vector<Variable>& variables) {
+  if (list.kind == Node::Kind::null) return ok();
+  if (list.kind != Node::Kind::list) return fail(wrong_kind(list, field, "a list of variables"));
+  const std::size_t of_other_lists = variables.size();
+  for (const Node& item : list.items) {
+    TRY(auto variable, read_variable(item, field));
+    if (!scope.empty()) variable.scopes = {std::string(scope)};
+    add_scopes(variable.scopes, variable.scopes);
+    const auto known = std::ranges::find(variables, variable.id, &Variable::id);
+    if (known == variables.end()) {
+      variables.push_back(std::move(variable));
+      continue;
+    }
+    if (static_cast<std::size_t>(known - variables.begin()) >= of_other_lists) {
+      return fail(
+          yaml::error_at(item, error_prefix(field) + "'" + variable.id + "' is there already, expected each id once"));
+    }
+    if (known->type != variable.type || known->options != variable.options) {
+      return fail(yaml::error_at(item, error_prefix(field) + "'" + variable.id + "' has another type here, expected '" +
+                                           known->type + "' as before"));
+    }
+    if (variable.fallback) known->fallback = std::move(variable.fallback);
+    add_scopes(variable.scopes, known->scopes);
+  }
+  return ok();
+}
+
+}  // namespace escape::plan::fields

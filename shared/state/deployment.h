@@ -1,0 +1,65 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "shared/base/ids.h"
+#include "shared/base/value.h"
+#include "shared/state/status.h"
+
+namespace escape::state {
+
+/// Which release, to the byte.
+struct DeployedRelease {
+  std::string version{};  ///< "0.0.1"
+  std::string sha256{};   ///< of the package; empty for a workspace (unreleased) deployment
+  friend bool operator==(const DeployedRelease&, const DeployedRelease&) = default;
+};
+
+/// One of the two records of a deployment: what was built, what is deployed.
+struct StageRecord {
+  Value::Object inputs{};             ///< the user's (`-v`)
+  Value::Object calculated_inputs{};  ///< what the scripts were given, by declared id
+  Value::Object calculated_outputs{};
+  DeployedRelease release{};                 ///< what the last run installed or tried to install
+  std::optional<DeployedRelease> last_ok{};  ///< what was last known to run well; survives a failed attempt
+  Status status{};
+  JobId job = 0;  ///< the job that wrote this last
+  friend bool operator==(const StageRecord&, const StageRecord&) = default;
+};
+
+/// What an environment file or `state create` asks for.
+struct DesiredRelease {
+  std::string query{};  ///< "quickstart/hello-world-latest", resolved again at each converge
+  friend bool operator==(const DesiredRelease&, const DesiredRelease&) = default;
+};
+
+/// A named instance of a release in an environment. Key: (environment, name).
+struct Deployment {
+  std::string environment;
+  std::string name;
+  std::string release{};                        ///< "project/name", without version
+  Value::Object inputs{};                       ///< deployment-level inputs (environment file)
+  std::map<std::string, StageRecord> stages{};  ///< "build", "deploy"
+  std::optional<DesiredRelease> desired{};
+  AgentId agent{};  ///< the agent it lives on once deployed (placement `once`)
+  friend bool operator==(const Deployment&, const Deployment&) = default;
+};
+
+struct Environment {
+  std::string name;
+  Value::Object inputs{};
+  bool is_protected = false;  ///< promotion into it wants `yes` typed
+  bool is_trial = false;      ///< made by `run release` for its own trial, removed after it
+  Timestamp created_at{};
+  friend bool operator==(const Environment&, const Environment&) = default;
+};
+
+/// Everything in one environment, for show and export.
+struct EnvironmentState {
+  Environment environment;
+  std::map<std::string, Deployment> deployments;
+};
+
+}  // namespace escape::state
