@@ -1,0 +1,521 @@
+#pragma once
+
+#include "protocol/messages/agent.h"
+#include "protocol/messages/client.h"
+#include "shared/codec/domain.h"
+#include "shared/codec/fields.h"
+
+/// The wire names of every field of agent.h and client.h, for shared/codec/fields.h (which the store uses too: a
+/// LogEntry or an EventView is stored as it is sent). A name never changes its meaning; a new field needs a default
+/// that says "as before". What identifies a thing is `required`; everything else may be missing.
+namespace escape::protocol {
+
+/// A string member that holds raw bytes (a key, a seed): msgpack `bin`, since `str` is text.
+struct RawBytes {
+  std::string& bytes;
+};
+inline Value write(const RawBytes& raw) { return Binary{raw.bytes}; }
+inline Result<> read(const Value& value, RawBytes& to) {
+  const Binary* binary = value.as_binary();
+  if (!binary) return fail(codec::detail::wrong_type("binary", value));
+  to.bytes = binary->bytes;
+  return ok();
+}
+
+template <class V>
+void describe(V& visit, HostFacts& h) {
+  visit("hostname", h.hostname);
+  visit("boot_id", h.boot_id);
+  visit("machine_id", h.machine_id);
+  visit("agent_version", h.agent_version);
+  visit("platform", h.platform);
+  visit("arch", h.arch);
+}
+template <class V>
+void describe(V& visit, HeldTask& h) {
+  visit.required("task", h.task);
+  visit.required("attempt", h.attempt);
+  visit.required("phase", h.phase);
+  visit("output_bytes", h.output_bytes);
+}
+
+template <class V>
+void describe(V& visit, Join& m) {
+  RawBytes public_key{m.public_key};
+  visit("name", m.name);
+  visit.required("public_key", public_key);
+  visit("host", m.host);
+  visit("labels", m.labels);
+}
+template <class V>
+void describe(V& visit, Hello& m) {
+  visit("host", m.host);
+  visit("placement", m.placement);
+  visit("labels", m.labels);
+  visit("holds", m.holds);
+}
+template <class V>
+void describe(V&, Ping&) {}
+template <class V>
+void describe(V& visit, Accepted& m) {
+  visit.required("task", m.task);
+  visit.required("attempt", m.attempt);
+}
+template <class V>
+void describe(V& visit, Declined& m) {
+  visit.required("task", m.task);
+  visit.required("attempt", m.attempt);
+  visit("reason", m.reason);
+}
+template <class V>
+void describe(V& visit, Output& m) {
+  visit.required("task", m.task);
+  visit.required("attempt", m.attempt);
+  visit.required("offset", m.offset);
+  visit.required("bytes", m.bytes);
+}
+template <class V>
+void describe(V& visit, Finished& m) {
+  visit.required("task", m.task);
+  visit.required("attempt", m.attempt);
+  visit.required("outcome", m.outcome);
+  visit("exit_status", m.exit_status);
+  visit("message", m.message);
+  visit("outputs", m.outputs);
+  visit("has_outputs", m.has_outputs);
+  visit.required("output_bytes", m.output_bytes);
+  visit.required("tail_offset", m.tail_offset);
+  visit("tail", m.tail);
+  visit("duration_micros", m.duration_micros);
+}
+template <class V>
+void describe(V&, Bye&) {}
+
+template <class V>
+void describe(V& visit, Joined& m) {
+  visit.required("agent", m.agent);
+  visit("environment", m.environment);
+}
+template <class V>
+void describe(V& visit, Welcome& m) {
+  visit.required("agent", m.agent);
+  visit("environment", m.environment);
+  visit("heartbeat", m.heartbeat);
+  visit("missed_beats", m.missed_beats);
+  visit("inventory_port", m.inventory_port);
+  visit("inventory_url", m.inventory_url);
+  visit("forget", m.forget);
+  visit("cancel", m.cancel);
+}
+template <class V>
+void describe(V& visit, Refused& m) {
+  visit("kind", m.kind);
+  visit("message", m.message);
+  visit("is_final", m.is_final);
+}
+template <class V>
+void describe(V&, Pong&) {}
+template <class V>
+void describe(V& visit, PackageSource& p) {
+  visit("release", p.release);
+  visit("path", p.path);
+  visit("sha256", p.sha256);
+  visit("size", p.size);
+  visit("workspace", p.workspace);
+}
+template <class V>
+void describe(V& visit, Offer& m) {
+  visit.required("task", m.task);
+  visit.required("attempt", m.attempt);
+  visit("environment", m.environment);
+  visit("deployment", m.deployment);
+  visit("stage", m.stage);
+  visit.required("step", m.step);
+  visit("package", m.package);
+  visit("run", m.run);
+  visit("variables", m.variables);
+  visit("secret_variables", m.secret_variables);
+  visit("outputs_before", m.outputs_before);
+  visit("writes_outputs_file", m.writes_outputs_file);
+  visit("reads_outputs", m.reads_outputs);
+  visit("time_limit", m.time_limit);
+}
+template <class V>
+void describe(V& visit, OutputAck& m) {
+  visit.required("task", m.task);
+  visit.required("attempt", m.attempt);
+  visit.required("offset", m.offset);
+  visit("credit", m.credit);
+}
+template <class V>
+void describe(V& visit, ResultCommitted& m) {
+  visit.required("task", m.task);
+  visit.required("attempt", m.attempt);
+}
+template <class V>
+void describe(V& visit, Cancel& m) {
+  visit.required("task", m.task);
+  visit.required("attempt", m.attempt);
+  visit("grace", m.grace);
+}
+
+template <class V>
+void describe(V& visit, TaskView& t) {
+  visit("task", t.task);
+  visit("attempt", t.attempt);
+  visit("step", t.step);
+  visit("agent", t.agent);
+  visit("phase", t.phase);
+  visit("outcome", t.outcome);
+  visit("exit_status", t.exit_status);
+  visit("message", t.message);
+  visit("output_bytes", t.output_bytes);
+  visit("started_at", t.started_at);
+  visit("ended_at", t.ended_at);
+}
+template <class V>
+void describe(V& visit, JobView& j) {
+  visit("number", j.number);
+  visit("kind", j.kind);
+  visit("phase", j.phase);
+  visit("outcome", j.outcome);
+  visit("error_kind", j.error_kind);
+  visit("message", j.message);
+  visit("hint", j.hint);
+  visit("environment", j.environment);
+  visit("deployment", j.deployment);
+  visit("release", j.release);
+  visit("principal", j.principal);
+  visit("parent", j.parent);
+  visit("created_at", j.created_at);
+  visit("started_at", j.started_at);
+  visit("settled_at", j.settled_at);
+  visit("tasks", j.tasks);
+}
+template <class V>
+void describe(V& visit, AgentView& a) {
+  visit("name", a.name);
+  visit("environment", a.environment);
+  visit("labels", a.labels);
+  visit("state", a.state);
+  visit("fingerprint", a.fingerprint);
+  visit("host", a.host);
+  visit("enrolled_at", a.enrolled_at);
+  visit("last_seen", a.last_seen);
+  visit("running_tasks", a.running_tasks);
+}
+template <class V>
+void describe(V& visit, PrincipalView& p) {
+  visit("name", p.name);
+  visit("role", p.role);
+  visit("environments", p.environments);
+  visit("fingerprint", p.fingerprint);
+  visit("enrolled_at", p.enrolled_at);
+}
+template <class V>
+void describe(V& visit, LogEntry& e) {
+  visit("sequence", e.sequence);
+  visit("job", e.job);
+  visit("time", e.time);
+  visit("level", e.level);
+  visit("sections", e.sections);
+  visit("text", e.text);
+  visit("task", e.task);
+  visit("attempt", e.attempt);
+  visit("offset", e.offset);
+  visit("bytes", e.bytes);
+}
+template <class V>
+void describe(V& visit, EventView& e) {
+  visit("sequence", e.sequence);
+  visit("time", e.time);
+  visit("kind", e.kind);
+  visit("principal", e.principal);
+  visit("environment", e.environment);
+  visit("deployment", e.deployment);
+  visit("job", e.job);
+  visit("data", e.data);
+}
+template <class V>
+void describe(V& visit, DeploymentCell& c) {
+  visit("environment", c.environment);
+  visit("deployment", c.deployment);
+  visit("release", c.release);
+  visit("version", c.version);
+  visit("attempted", c.attempted);
+  visit("status", c.status);
+  visit("agent", c.agent);
+  visit("agent_state", c.agent_state);
+  visit("job", c.job);
+  visit("updated_at", c.updated_at);
+}
+template <class V>
+void describe(V& visit, PlannedChange& c) {
+  visit("deployment", c.deployment);
+  visit("action", c.action);
+  visit("from", c.from);
+  visit("to", c.to);
+  visit("reason", c.reason);
+}
+template <class V>
+void describe(V& visit, ClientCredit& c) {
+  visit("batches", c.batches);
+}
+
+}  // namespace escape::protocol
+
+namespace escape::protocol::request {
+
+template <class V>
+void describe(V& visit, Hello& r) {
+  visit("client_version", r.client_version);
+}
+template <class V>
+void describe(V& visit, Enrol& r) {
+  RawBytes public_key{r.public_key};
+  visit("name", r.name);
+  visit.required("public_key", public_key);
+}
+template <class V>
+void describe(V& visit, Submit& r) {
+  visit.required("kind", r.kind);
+  visit("environment", r.environment);
+  visit("deployment", r.deployment);
+  visit("release", r.release);
+  visit("inputs", r.inputs);
+  visit("from_environment", r.from_environment);
+  visit("from_deployment", r.from_deployment);
+  visit("expected_sha256", r.expected_sha256);
+  visit("refresh", r.refresh);
+  visit("step_time_limit", r.step_time_limit);
+  visit("workspace", r.workspace);
+  visit("metadata", r.metadata);
+  visit("stages", r.stages);
+}
+template <class V>
+void describe(V& visit, DescribePromotion& r) {
+  visit("from_environment", r.from_environment);
+  visit("from_deployment", r.from_deployment);
+  visit("to_environment", r.to_environment);
+  visit("to_deployment", r.to_deployment);
+}
+template <class V>
+void describe(V& visit, PlanConverge& r) {
+  visit("environment", r.environment);
+  visit("refresh", r.refresh);
+}
+template <class V>
+void describe(V& visit, ListJobs& r) {
+  visit("environment", r.environment);
+  visit("deployment", r.deployment);
+  visit("active_only", r.active_only);
+  visit("before", r.before);
+  visit("limit", r.limit);
+}
+template <class V>
+void describe(V& visit, ShowJob& r) {
+  visit.required("job", r.job);
+}
+template <class V>
+void describe(V& visit, Attach& r) {
+  visit.required("job", r.job);
+  visit("from_sequence", r.from_sequence);
+}
+template <class V>
+void describe(V&, Detach&) {}
+template <class V>
+void describe(V& visit, CancelJob& r) {
+  visit.required("job", r.job);
+}
+template <class V>
+void describe(V& visit, ListAgents& r) {
+  visit("environment", r.environment);
+}
+template <class V>
+void describe(V& visit, Invite& r) {
+  visit("name", r.name);
+  RawBytes key{r.key};
+  visit.required("key", key);
+  visit.required("role", r.role);
+  visit("environment", r.environment);
+  visit("environments", r.environments);
+  visit("labels", r.labels);
+  visit("valid_for", r.valid_for);
+}
+template <class V>
+void describe(V& visit, RemoveAgent& r) {
+  visit.required("name", r.name);
+}
+template <class V>
+void describe(V&, ListPrincipals&) {}
+template <class V>
+void describe(V& visit, RemovePrincipal& r) {
+  visit.required("name", r.name);
+}
+template <class V>
+void describe(V&, ListEnvironments&) {}
+template <class V>
+void describe(V& visit, ApplyEnvironment::Item& i) {
+  visit.required("deployment", i.deployment);
+  visit("release", i.release);
+  visit("inputs", i.inputs);
+}
+template <class V>
+void describe(V& visit, ApplyEnvironment& r) {
+  visit.required("environment", r.environment);
+  visit("inputs", r.inputs);
+  visit("is_protected", r.is_protected);
+  visit("deployments", r.deployments);
+  visit("is_trial", r.is_trial);
+}
+template <class V>
+void describe(V& visit, RemoveEnvironment& r) {
+  visit.required("environment", r.environment);
+}
+template <class V>
+void describe(V& visit, ListDeployments& r) {
+  visit("environment", r.environment);
+}
+template <class V>
+void describe(V& visit, ShowDeployment& r) {
+  visit.required("environment", r.environment);
+  visit.required("deployment", r.deployment);
+}
+template <class V>
+void describe(V& visit, ExportState& r) {
+  visit("environment", r.environment);
+}
+template <class V>
+void describe(V& visit, CreateDeployment& r) {
+  visit.required("environment", r.environment);
+  visit.required("deployment", r.deployment);
+  visit("release", r.release);
+  visit("inputs", r.inputs);
+}
+template <class V>
+void describe(V& visit, ListEvents& r) {
+  visit("since", r.since);
+  visit("limit", r.limit);
+  visit("newest", r.newest);
+}
+template <class V>
+void describe(V&, InventoryToken&) {}
+
+}  // namespace escape::protocol::request
+
+namespace escape::protocol::reply {
+
+template <class V>
+void describe(V& visit, Hello& r) {
+  visit("controller_version", r.controller_version);
+  visit("principal", r.principal);
+  visit("role", r.role);
+  visit("agents_port", r.agents_port);
+  visit("events_port", r.events_port);
+  visit("http_port", r.http_port);
+  visit("inventory_url", r.inventory_url);
+  visit("newest_event", r.newest_event);
+  visit("heartbeat_millis", r.heartbeat_millis);
+}
+template <class V>
+void describe(V& visit, Enrolled& r) {
+  visit("principal", r.principal);
+  visit("role", r.role);
+}
+template <class V>
+void describe(V& visit, JobMade& r) {
+  visit.required("job", r.job);
+}
+template <class V>
+void describe(V& visit, Promotion& r) {
+  visit("release", r.release);
+  visit("sha256", r.sha256);
+  visit("target_release", r.target_release);
+  visit("target_protected", r.target_protected);
+  visit("is_downgrade", r.is_downgrade);
+  visit("is_same", r.is_same);
+}
+template <class V>
+void describe(V& visit, ConvergePlan& r) {
+  visit("changes", r.changes);
+}
+template <class V>
+void describe(V& visit, Jobs& r) {
+  visit("jobs", r.jobs);
+  visit("more", r.more);
+}
+template <class V>
+void describe(V& visit, Job& r) {
+  visit("job", r.job);
+}
+template <class V>
+void describe(V& visit, LogBatch& r) {
+  visit.required("job", r.job);
+  visit("entries", r.entries);
+}
+template <class V>
+void describe(V& visit, JobDone& r) {
+  visit("job", r.job);
+}
+template <class V>
+void describe(V& visit, Done& r) {
+  visit("text", r.text);
+}
+template <class V>
+void describe(V& visit, Agents& r) {
+  visit("agents", r.agents);
+}
+template <class V>
+void describe(V& visit, Invitation& r) {
+  visit("name", r.name);
+  visit("valid_until", r.valid_until);
+}
+template <class V>
+void describe(V& visit, Principals& r) {
+  visit("principals", r.principals);
+}
+template <class V>
+void describe(V& visit, EnvironmentView& e) {
+  visit("name", e.name);
+  visit("is_protected", e.is_protected);
+  visit("deployments", e.deployments);
+  visit("agents", e.agents);
+  visit("agents_online", e.agents_online);
+  visit("inputs", e.inputs);
+}
+template <class V>
+void describe(V& visit, Environments& r) {
+  visit("environments", r.environments);
+}
+template <class V>
+void describe(V& visit, Deployments& r) {
+  visit("cells", r.cells);
+  visit("environments", r.environments);
+}
+template <class V>
+void describe(V& visit, Deployment& r) {
+  visit("deployment", r.deployment);
+}
+template <class V>
+void describe(V& visit, State& r) {
+  visit("state", r.state);
+}
+template <class V>
+void describe(V& visit, Events& r) {
+  visit("events", r.events);
+  visit("newest", r.newest);
+  visit("first_available", r.first_available);
+}
+template <class V>
+void describe(V& visit, Token& r) {
+  visit("token", r.token);
+  visit("valid_until", r.valid_until);
+}
+template <class V>
+void describe(V& visit, Failed& r) {
+  visit.required("kind", r.kind);
+  visit("message", r.message);
+  visit("hint", r.hint);
+}
+
+}  // namespace escape::protocol::reply
