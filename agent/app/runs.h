@@ -1,0 +1,72 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agent/core/core.h"
+#include "agent/journal/journal.h"
+#include "agent/runner/files.h"
+#include "shared/base/result.h"
+#include "shared/io/files.h"
+
+namespace escape::agent {
+
+/// The scripts that run under supervisors: starts them, finds them again after a restart, watches their output and
+/// their end.
+///
+/// Thread: the agent loop. `descriptors_changed` tells the loop to ask for `descriptors` again.  Durable: what the
+/// supervisor and the journal write.  Errors: a script that can't be started is an Ended input like any other.
+class Runs {
+ public:
+  struct Options {
+    std::string supervisor_path;
+    bool inherit_environment = false;
+  };
+  Runs(Options options, const journal::Journal& journal);
+
+  /// Starts the script of an accepted task in `folder`; what comes of it is told by `collect`.
+  void start(const protocol::Offer& offer, const std::string& folder);
+  /// What a task's folder tells after a restart of the agent: accepted (nothing started), running (watched from now on)
+  /// or finished by the supervisor (told by `collect`).
+  Result<protocol::AgentTaskPhase> recover(const protocol::Offer& offer);
+  void stop(const TaskKey& key, Millis grace);
+  void forget(const TaskKey& key);
+
+  /// Bytes of output on disk.
+  std::uint64_t output_bytes(const TaskKey& key) const;
+
+  /// What has happened since the last call. Reads every readable descriptor empty.
+  std::vector<Input> collect();
+  /// Readable when `collect` has something: one for all output files, one for each supervisor.
+  std::vector<int> descriptors() const;
+  /// Descriptors that came or went since the last call.
+  bool take_descriptors_changed();
+
+ private:
+  struct Run {
+    protocol::Offer offer;
+    io::Fd process;
+    int watch = -1;
+    std::uint64_t seen_bytes = 0;
+  };
+  Result<> launch(const protocol::Offer& offer, const std::string& folder);
+  void watch(const TaskKey& key, const protocol::Offer& offer, io::Fd process);
+  void add_end(const TaskKey& key, TaskResult result);
+  void collect_output();
+  void collect_ends();
+  void look_again(const TaskKey& key);
+  void note_output(const TaskKey& key, Run& run);
+  TaskResult read_result(const protocol::Offer& offer, const runner::RunResult& run) const;
+
+  Options options_;
+  const journal::Journal& journal_;
+  io::Fd notify_;
+  std::map<TaskKey, Run> runs_;
+  std::map<int, TaskKey> by_watch_;
+  std::vector<Input> happened_;
+  bool descriptors_changed_ = true;
+};
+
+}  // namespace escape::agent

@@ -1,0 +1,109 @@
+#include "agent/app/runs.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <variant>
+
+namespace escape::agent::runs_test {
+
+constexpr int deadline_millis = 30'000;
+
+class AgentRuns : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder = io::make_temporary_folder("runs").value();
+    work = folder + "/work";
+    ASSERT_TRUE(io::make_folders(work));
+    journal = journal::Journal::open(folder + "/data").value();
+    runs = std::make_unique<Runs>(Runs::Options{ESCAPE_TEST_SUPERVISOR, false}, *journal);
+    offer.task = {1, 0};
+    offer.step = "deploy";
+    offer.deployment = "app";
+    ASSERT_TRUE(journal->keep_offer(offer));
+  }
+  void TearDown() override {
+    runs.reset();
+    journal.reset();
+    (void)io::remove_all(folder);
+  }
+  /// Collects until the script has ended.
+  TaskResult wait_for_end() {
+    for (;;) {
+      for (Input& input : runs->collect()) {
+        if (auto* ended = std::get_if<input::Ended>(&input)) return ended->result;
+        if (auto* grew = std::get_if<input::OutputGrew>(&input)) seen = grew->bytes;
+      }
+      std::vector<pollfd> all;
+      for (const int descriptor : runs->descriptors()) all.push_back({descriptor, POLLIN, 0});
+      if (::poll(all.data(), all.size(), deadline_millis) < 1) {
+        ADD_FAILURE() << "the script does not end";
+        return {};
+      }
+    }
+  }
+  void start(const std::string& script) {
+    offer.run.inline_script = script;
+    runs->start(offer, work);
+  }
+
+  std::string folder, work;
+  std::unique_ptr<journal::Journal> journal;
+  std::unique_ptr<Runs> runs;
+  protocol::Offer offer;
+  std::uint64_t seen = 0;
+};
+
+TEST_F(AgentRuns, AScriptWithInputsAndOutputs) {
+  offer.variables = {{"INPUT_who", "Stage"}};
+  offer.writes_outputs_file = true;
+  offer.outputs_before = {{"a", "b"}};
+  offer.reads_outputs = true;
+  start("cat .escape/outputs.json; echo \" Hello $INPUT_who!\"; echo '{\"url\":\"x\"}' > .escape/outputs.json");
+  const TaskResult result = wait_for_end();
+  EXPECT_EQ(result.outcome, protocol::TaskOutcome::ok) << result.message;
+  EXPECT_EQ(*result.outputs.find("url"), Value("x"));
+  EXPECT_EQ(journal->read_output(key_of(offer), 0, 100).value(), "{\"a\":\"b\"} Hello Stage!\n");
+  EXPECT_EQ(result.output_bytes, 23u);
+}
+
+TEST_F(AgentRuns, AMissingScriptOrSupervisorEndsTheTask) {
+  offer.run.script = "nope.sh";
+  runs->start(offer, work);
+  EXPECT_EQ(wait_for_end().message.substr(0, 51), "Referenced deploy script 'nope.sh' does not exist. ");
+  Runs broken({"/no/such/supervisor", false}, *journal);
+  offer.run.script.clear();
+  offer.run.inline_script = "true";
+  broken.start(offer, work);
+  const std::vector<Input> happened = broken.collect();
+  ASSERT_EQ(happened.size(), 1u);
+  EXPECT_EQ(std::get<input::Ended>(happened[0]).result.outcome, protocol::TaskOutcome::not_started);
+}
+
+TEST_F(AgentRuns, StopCancels) {
+  start("sleep 1000");
+  runs->stop(key_of(offer), Millis{100});
+  EXPECT_EQ(wait_for_end().outcome, protocol::TaskOutcome::cancelled);
+}
+
+TEST_F(AgentRuns, AnotherLifeFindsARunningAndAnEndedScript) {
+  EXPECT_EQ(runs->recover(offer).value(), protocol::AgentTaskPhase::accepted);
+  ASSERT_EQ(::system(("mkfifo '" + work + "/go'").c_str()), 0);
+  start("cat go");
+  runs = std::make_unique<Runs>(Runs::Options{ESCAPE_TEST_SUPERVISOR, false}, *journal);
+  // The supervisor may not have made its mark yet; then the task counts as accepted and is launched again, and starts
+  // once.
+  if (runs->recover(offer).value() == protocol::AgentTaskPhase::accepted) runs->start(offer, work);
+  ASSERT_TRUE(io::write_file(folder + "/text", "once\n"));
+  ASSERT_EQ(::system(("cat '" + folder + "/text' > '" + work + "/go'").c_str()), 0);
+  EXPECT_EQ(wait_for_end().outcome, protocol::TaskOutcome::ok);
+  EXPECT_EQ(seen, 5u);
+
+  runs = std::make_unique<Runs>(Runs::Options{ESCAPE_TEST_SUPERVISOR, false}, *journal);
+  EXPECT_EQ(runs->recover(offer).value(), protocol::AgentTaskPhase::running);
+  const TaskResult again = wait_for_end();
+  EXPECT_EQ(again.outcome, protocol::TaskOutcome::ok);
+  EXPECT_EQ(again.output_bytes, 5u);
+}
+
+}  // namespace escape::agent::runs_test

@@ -1,0 +1,118 @@
+#include "agent/runner/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "shared/codec/codec.h"
+#include "shared/codec/fields.h"
+#include "shared/io/files.h"
+
+namespace escape::runner {
+namespace {
+
+constexpr unsigned private_file = 0600;
+
+Error file_error(std::string_view doing, const std::string& path) {
+  return {ErrorKind::storage, std::string(doing) + " '" + path + "': " + std::strerror(errno), {}, {}};
+}
+
+template <class Record>
+Result<std::optional<Record>> find_json(const std::string& path) {
+  if (!io::exists(path)) return std::optional<Record>{};
+  TRY(const std::string text, io::read_file(path));
+  Result<Value> value = codec::from_json(text);
+  if (!value) return fail(std::move(value).error().in("while reading '" + path + "'"));
+  Result<Record> record = codec::decode<Record>(value.value());
+  if (!record) return fail(std::move(record).error().in("while reading '" + path + "'"));
+  return std::optional<Record>(std::move(record).value());
+}
+
+template <class Record>
+std::string to_text(const Record& record) {
+  return codec::to_json(codec::encode(record), codec::JsonStyle::indented) + "\n";
+}
+
+}  // namespace
+
+std::string_view name_of(RunEnd end) {
+  switch (end) {
+    case RunEnd::exited:
+      return "exited";
+    case RunEnd::signalled:
+      return "signalled";
+    case RunEnd::timed_out:
+      return "timed_out";
+    case RunEnd::cancelled:
+      return "cancelled";
+    case RunEnd::not_started:
+      return "not_started";
+  }
+  return "not_started";
+}
+
+bool parse_enum(std::string_view text, RunEnd& to) {
+  for (const RunEnd end :
+       {RunEnd::exited, RunEnd::signalled, RunEnd::timed_out, RunEnd::cancelled, RunEnd::not_started}) {
+    if (name_of(end) == text) {
+      to = end;
+      return true;
+    }
+  }
+  return false;
+}
+
+Result<> write_unsynced(const std::string& path, std::string_view bytes, unsigned mode) {
+  const std::string temporary = path + ".new";
+  const io::Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
+  if (!file) return fail(file_error("Couldn't create", temporary));
+  TRYV(io::write_all(file, bytes, temporary));
+  return io::rename(temporary, path);
+}
+
+Result<> write_run_request(const std::string& task_folder, const RunRequest& request) {
+  return write_unsynced(io::join_path(task_folder, file_name::run), codec::to_msgpack(codec::encode(request)));
+}
+
+Result<RunRequest> read_run_request(const std::string& task_folder) {
+  const std::string path = io::join_path(task_folder, file_name::run);
+  TRY(const std::string bytes, io::read_file(path));
+  Result<Value> value = codec::from_msgpack(bytes);
+  if (!value) return fail(std::move(value).error().in("while reading '" + path + "'"));
+  Result<RunRequest> request = codec::decode<RunRequest>(value.value());
+  if (!request) return fail(std::move(request).error().in("while reading '" + path + "'"));
+  return request;
+}
+
+/// link(2) fails when the name exists and never shows half a file, so making the mark and writing it are one step.
+Result<bool> claim_start(const std::string& task_folder, const SupervisorMark& mark) {
+  const std::string path = io::join_path(task_folder, file_name::supervisor);
+  const std::string mine = path + "." + std::to_string(::getpid());
+  TRYV(io::write_file(mine, to_text(mark), private_file));
+  const bool is_first = ::link(mine.c_str(), path.c_str()) == 0;
+  const int reason = errno;
+  (void)::unlink(mine.c_str());
+  if (!is_first && reason == EEXIST) return false;
+  errno = reason;
+  if (!is_first) return fail(file_error("Couldn't create", path));
+  TRYV(io::sync_folder(task_folder));
+  return true;
+}
+
+Result<std::optional<SupervisorMark>> find_supervisor_mark(const std::string& task_folder) {
+  return find_json<SupervisorMark>(io::join_path(task_folder, file_name::supervisor));
+}
+
+Result<> write_run_result(const std::string& task_folder, const RunResult& result) {
+  return io::write_file(io::join_path(task_folder, file_name::result), to_text(result), private_file);
+}
+
+Result<std::optional<RunResult>> find_run_result(const std::string& task_folder) {
+  return find_json<RunResult>(io::join_path(task_folder, file_name::result));
+}
+
+}  // namespace escape::runner

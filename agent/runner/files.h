@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/base/result.h"
+#include "shared/base/time.h"
+
+/// What the agent and the supervisor tell each other, as files of the task's folder: neither needs the other to be
+/// alive.
+namespace escape::runner {
+
+/// Disk constants: names in a task's folder (journal/README.md draws them all).
+namespace file_name {
+inline constexpr const char* run = "run";                ///< agent → supervisor: what to run
+inline constexpr const char* inline_script = "script";   ///< an inline step's text
+inline constexpr const char* supervisor = "supervisor";  ///< the start mark: whoever made it may start the script
+inline constexpr const char* output = "output";  ///< masked stdout and stderr, in the order in which they were read
+inline constexpr const char* outputs_copy = "outputs.json";  ///< what the script left in its outputs file
+inline constexpr const char* result = "result";              ///< supervisor → agent: how the script ended
+}  // namespace file_name
+
+/// One script to run.
+struct RunRequest {
+  std::vector<std::string> argv;
+  std::string folder;                            ///< working folder, absolute
+  std::map<std::string, std::string> variables;  ///< the whole environment
+  std::vector<std::string> secret_variables;     ///< names in `variables` whose values are masked
+  std::string outputs_file;                      ///< copied to the task's folder after exit status 0; empty: none
+  Millis time_limit{0};                          ///< 0: none
+  Millis grace{10'000};                          ///< between TERM and KILL when the time limit ends it
+};
+template <class V>
+void describe(V& visit, RunRequest& r) {
+  visit.required("argv", r.argv);
+  visit.required("folder", r.folder);
+  visit("variables", r.variables);
+  visit("secret_variables", r.secret_variables);
+  visit("outputs_file", r.outputs_file);
+  visit("time_limit", r.time_limit);
+  visit("grace", r.grace);
+}
+
+/// Who supervises: enough to find the process again and to know that it is not another one with the same id.
+struct SupervisorMark {
+  std::int64_t pid = 0;
+  std::int64_t start_time = 0;  ///< /proc/PID/stat field 22, clock ticks since boot
+  std::string boot_id;
+  friend bool operator==(const SupervisorMark&, const SupervisorMark&) = default;
+};
+template <class V>
+void describe(V& visit, SupervisorMark& m) {
+  visit.required("pid", m.pid);
+  visit.required("start_time", m.start_time);
+  visit.required("boot_id", m.boot_id);
+}
+
+enum class RunEnd { exited, signalled, timed_out, cancelled, not_started };
+std::string_view name_of(RunEnd end);
+bool parse_enum(std::string_view text, RunEnd& to);
+
+/// How a script ended, as its supervisor saw it.
+struct RunResult {
+  RunEnd end = RunEnd::not_started;
+  int status = 0;      ///< exit status; signalled: the signal's number; stopped by a signal otherwise: 128 + it
+  std::string reason;  ///< not_started: why
+  std::uint64_t output_bytes = 0;  ///< in the output file
+  std::string output_error;        ///< why output is missing (the disk was full), or empty
+  std::string outputs_error;       ///< why the outputs file could not be copied, or empty
+  std::int64_t duration_micros = 0;
+  friend bool operator==(const RunResult&, const RunResult&) = default;
+};
+template <class V>
+void describe(V& visit, RunResult& r) {
+  visit.required("end", r.end);
+  visit("status", r.status);
+  visit("reason", r.reason);
+  visit.required("output_bytes", r.output_bytes);
+  visit("output_error", r.output_error);
+  visit("outputs_error", r.outputs_error);
+  visit("duration_micros", r.duration_micros);
+}
+
+/// Replaces a file's content at once, not synced: for what is written again when it was lost.
+Result<> write_unsynced(const std::string& path, std::string_view bytes, unsigned mode = 0600);
+
+/// Not synced: until the start mark exists nothing was started, and the file is written again.
+Result<> write_run_request(const std::string& task_folder, const RunRequest& request);
+Result<RunRequest> read_run_request(const std::string& task_folder);
+
+/// Makes the start mark, synced; false when there is one already. At most one process ever gets true for a task's
+/// folder, so at most one starts the script, whatever was killed in between.
+Result<bool> claim_start(const std::string& task_folder, const SupervisorMark& mark);
+Result<std::optional<SupervisorMark>> find_supervisor_mark(const std::string& task_folder);
+
+/// On the disk when it returns.
+Result<> write_run_result(const std::string& task_folder, const RunResult& result);
+Result<std::optional<RunResult>> find_run_result(const std::string& task_folder);
+
+}  // namespace escape::runner

@@ -1,0 +1,190 @@
+#include "agent/runner/outcome.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+
+#include "agent/runner/command.h"
+#include "agent/runner/masker.h"
+#include "shared/base/time.h"
+#include "shared/codec/codec.h"
+#include "shared/io/files.h"
+
+namespace escape::runner {
+
+using agent::TaskResult;
+using protocol::TaskOutcome;
+
+namespace {
+
+/// What a shell gives for "command not found".
+constexpr int status_not_found = 127;
+
+/// "killed", "terminated": as the original names them.
+std::string signal_text(int number) {
+  std::string text = ::strsignal(number);
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+Error outputs_error(const protocol::Offer& offer, const std::string& why) {
+  return {ErrorKind::failed,
+          "The " + offer.step + " step of deployment '" + offer.deployment + "' ended with exit status 0, but " + why,
+          "The script must leave a JSON object in '" + std::string(outputs_file) +
+              "', for example {\"url\": \"http://…\"}.",
+          {}};
+}
+
+struct Outputs {
+  Value::Object values;
+  bool were_given = false;
+};
+
+Result<Outputs> read_outputs(const protocol::Offer& offer, const std::string& task_folder) {
+  const std::string path = io::join_path(task_folder, file_name::outputs_copy);
+  if (!io::exists(path)) return Outputs{};
+  TRY(const std::string text, io::read_file(path, max_outputs_bytes + 1));
+  if (text.empty()) return Outputs{};
+  const std::string name = std::string("its outputs file '") + outputs_file + "' ";
+  if (text.size() > max_outputs_bytes) {
+    return fail(outputs_error(offer, name + "is larger than " + std::to_string(max_outputs_bytes >> 20) + " MiB"));
+  }
+  Result<Value> value = codec::from_json(text);
+  if (!value) return fail(outputs_error(offer, name + "is not JSON: " + value.error().message));
+  const Value::Object* object = value.value().as_object();
+  if (!object) {
+    return fail(outputs_error(offer, name + "holds a " + std::string(value.value().type_name()) + ", not an object"));
+  }
+  return Outputs{*object, true};
+}
+
+std::string why_it_ended(const RunResult& run, const protocol::Offer& offer) {
+  switch (run.end) {
+    case RunEnd::exited:
+      return "exit status " + std::to_string(run.status);
+    case RunEnd::signalled:
+      return "signal: " + signal_text(run.status);
+    case RunEnd::timed_out:
+      return "it ran longer than its time limit of " + to_short_text(offer.time_limit) + " and was stopped";
+    case RunEnd::cancelled:
+      return "it was cancelled";
+    case RunEnd::not_started:
+      return run.reason;
+  }
+  return run.reason;
+}
+
+TaskOutcome outcome_of(const RunResult& run) {
+  switch (run.end) {
+    case RunEnd::exited:
+      return run.status == 0 ? TaskOutcome::ok : TaskOutcome::failed;
+    case RunEnd::signalled:
+      return TaskOutcome::failed;
+    case RunEnd::timed_out:
+      return TaskOutcome::timed_out;
+    case RunEnd::cancelled:
+      return TaskOutcome::cancelled;
+    case RunEnd::not_started:
+      return TaskOutcome::not_started;
+  }
+  return TaskOutcome::failed;
+}
+
+int status_of(const RunResult& run) {
+  if (run.end == RunEnd::signalled) return 128 + run.status;
+  if (run.end == RunEnd::not_started) return status_not_found;
+  return run.status;
+}
+
+void take_outputs(TaskResult& result, const RunResult& run, const protocol::Offer& offer,
+                  const std::string& task_folder) {
+  Result<Outputs> outputs = run.outputs_error.empty() ? read_outputs(offer, task_folder)
+                                                      : Result<Outputs>(fail(outputs_error(offer, run.outputs_error)));
+  if (!outputs) {
+    result.outcome = TaskOutcome::failed;
+    result.message = describe(outputs.error()) + " " + outputs.error().hint;
+    return;
+  }
+  result.outputs = std::move(outputs.value().values);
+  result.has_outputs = outputs.value().were_given;
+}
+
+}  // namespace
+
+Result<> prepare_outputs_file(const std::string& folder, const protocol::Offer& offer) {
+  const std::string path = io::join_path(folder, outputs_file);
+  TRYV(io::make_folders(io::parent_path(path)));
+  if (!offer.writes_outputs_file) return ok();
+  return write_unsynced(path, codec::to_json(Value(offer.outputs_before)));
+}
+
+Result<> copy_outputs_file(const std::string& outputs_file, const std::string& task_folder) {
+  const io::Fd file(::open(outputs_file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file && errno == ENOENT) return ok();
+  const std::string name = "its outputs file '" + outputs_file + "' ";
+  if (!file) return fail(ErrorKind::failed, name + "can't be read: " + std::strerror(errno));
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))
+    return fail(ErrorKind::failed, name + "is not a file");
+  std::string bytes(max_outputs_bytes + 1, '\0');
+  std::size_t filled = 0;
+  while (filled < bytes.size()) {
+    const ssize_t count = ::read(file.get(), bytes.data() + filled, bytes.size() - filled);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail(ErrorKind::failed, name + "can't be read: " + std::strerror(errno));
+    if (count == 0) break;
+    filled += static_cast<std::size_t>(count);
+  }
+  bytes.resize(filled);
+  return io::write_file(io::join_path(task_folder, file_name::outputs_copy), bytes, 0600);
+}
+
+TaskResult to_task_result(const RunResult& run, const RunRequest& request, const protocol::Offer& offer,
+                          const std::string& task_folder) {
+  TaskResult result;
+  result.outcome = outcome_of(run);
+  result.exit_status = status_of(run);
+  result.output_bytes = run.output_bytes;
+  result.duration_micros = run.duration_micros;
+  if (result.outcome != TaskOutcome::ok) {
+    result.message = failure_text(request.argv, why_it_ended(run, offer));
+  } else if (offer.reads_outputs) {
+    take_outputs(result, run, offer, task_folder);
+  }
+  if (!run.output_error.empty()) {
+    if (!result.message.empty()) result.message += ". ";
+    result.message += "Output behind byte " + std::to_string(run.output_bytes) + " is lost: " + run.output_error;
+  }
+  result.message = masked(result.message, secrets_of(request));
+  return result;
+}
+
+TaskResult not_started_result(const Error& why) {
+  TaskResult result;
+  result.outcome = TaskOutcome::not_started;
+  result.message = describe(why);
+  if (!why.hint.empty()) result.message += (result.message.ends_with('.') ? " " : ". ") + why.hint;
+  return result;
+}
+
+TaskResult interrupted_result(const std::string& why, std::uint64_t output_bytes) {
+  TaskResult result;
+  result.outcome = TaskOutcome::interrupted;
+  result.message = "Interrupted: " + why + ".";
+  result.output_bytes = output_bytes;
+  return result;
+}
+
+std::vector<std::pair<std::string, std::string>> secrets_of(const RunRequest& request) {
+  std::vector<std::pair<std::string, std::string>> secrets;
+  for (const std::string& name : request.secret_variables) {
+    if (const auto found = request.variables.find(name); found != request.variables.end()) secrets.emplace_back(*found);
+  }
+  return secrets;
+}
+
+}  // namespace escape::runner

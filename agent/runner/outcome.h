@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/core/model.h"
+#include "agent/runner/files.h"
+#include "protocol/messages/agent.h"
+#include "shared/base/result.h"
+
+namespace escape::runner {
+
+/// Larger outputs files fail the step: outputs are values for people and later steps, not data.
+inline constexpr std::size_t max_outputs_bytes = 1 << 20;
+
+/// `.escape/` in the working folder, and in it the outputs file if the step gets one (spec/variables.md §8).
+Result<> prepare_outputs_file(const std::string& folder, const protocol::Offer& offer);
+
+/// What the script left there, into the task's folder; at most one byte more than `max_outputs_bytes`. A missing file
+/// is fine.
+Result<> copy_outputs_file(const std::string& outputs_file, const std::string& task_folder);
+
+/// How the run ended, as the controller is told: outcome, exit status, a sentence (masked), the outputs.
+agent::TaskResult to_task_result(const RunResult& run, const RunRequest& request, const protocol::Offer& offer,
+                                 const std::string& task_folder);
+
+/// A task whose script did not run, and why.
+agent::TaskResult not_started_result(const Error& why);
+/// A task whose script ran and vanished.
+agent::TaskResult interrupted_result(const std::string& why, std::uint64_t output_bytes);
+
+/// (name, value) of the request's secret variables.
+std::vector<std::pair<std::string, std::string>> secrets_of(const RunRequest& request);
+
+}  // namespace escape::runner

@@ -1,0 +1,278 @@
+#include "agent/runner/supervisor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "agent/runner/child.h"
+#include "agent/runner/files.h"
+#include "agent/runner/masker.h"
+#include "agent/runner/outcome.h"
+#include "agent/runner/process.h"
+#include "shared/base/time.h"
+#include "shared/io/files.h"
+
+namespace escape::runner {
+namespace {
+
+/// A background process may keep the pipe open for ever; what it wrote until then is read.
+constexpr Micros drain_limit{2'000'000};
+/// How often a stopped process group is looked at: its end is no event.
+constexpr Micros group_check{50'000};
+/// The disk may be full when the result has to be written; it is tried until there is room.
+constexpr unsigned write_retry_seconds = 1;
+
+Instant now() { return read_clocks().steady; }
+
+/// The masked output file. After the first error (a full disk) the rest is dropped, so that the script never blocks.
+class OutputFile {
+ public:
+  OutputFile(const std::string& path, const std::vector<std::pair<std::string, std::string>>& secrets)
+      : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)), masker_(secrets) {
+    if (!file_) error_ = std::strerror(errno);
+  }
+
+  void append(std::string_view bytes) { write(masker_.feed(bytes)); }
+  void finish() {
+    write(masker_.finish());
+    if (file_ && ::fsync(file_.get()) != 0 && error_.empty()) error_ = std::strerror(errno);
+  }
+  std::uint64_t size() const { return size_; }
+  const std::string& error() const { return error_; }
+
+ private:
+  void write(std::string_view bytes) {
+    while (!bytes.empty() && error_.empty()) {
+      const ssize_t written = ::write(file_.get(), bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) {
+        error_ = errno == ENOSPC ? "the disk is full" : std::strerror(errno);
+        return;
+      }
+      size_ += static_cast<std::uint64_t>(written);
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+
+  io::Fd file_;
+  Masker masker_;
+  std::uint64_t size_ = 0;
+  std::string error_;
+};
+
+/// A started script and everything that may happen to it.
+class Supervision {
+ public:
+  Supervision(const RunRequest& request, pid_t script, io::Fd pipe, io::Fd signals, OutputFile& output)
+      : script_(script),
+        pipe_(std::move(pipe)),
+        signals_(std::move(signals)),
+        process_(static_cast<int>(::syscall(SYS_pidfd_open, script, 0))),
+        output_(output),
+        started_at_(now()),
+        grace_(request.grace) {
+    if (request.time_limit.count() > 0) time_limit_at_ = started_at_ + request.time_limit;
+  }
+
+  RunResult run() {
+    while (!is_over()) {
+      wait();
+      read_output();
+      take_signals();
+      reap_ended();
+      keep_deadlines();
+    }
+    return to_result();
+  }
+
+ private:
+  bool is_over() const {
+    if (!ended_at_) return false;
+    if (stop_ && !was_killed_ && group_lives()) return false;
+    return !pipe_ || now() >= *ended_at_ + drain_limit;
+  }
+
+  bool group_lives() const { return ::kill(-script_, 0) == 0 || errno == EPERM; }
+
+  void wait() {
+    std::array<pollfd, 3> ready{{{pipe_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}, {-1, POLLIN, 0}}};
+    if (!ended_at_) ready[2].fd = process_.get();
+    (void)::poll(ready.data(), ready.size(), milliseconds_to_next_deadline());
+  }
+
+  int milliseconds_to_next_deadline() const {
+    std::optional<Instant> next;
+    const auto consider = [&](Instant when) { next = next ? std::min(*next, when) : when; };
+    const Instant current = now();
+    if (time_limit_at_ && !stop_ && !ended_at_) consider(*time_limit_at_);
+    if (stop_ && !was_killed_) consider(kill_at_);
+    if (stop_ && !was_killed_ && ended_at_) consider(current + group_check);
+    if (ended_at_ && pipe_) consider(std::max(*ended_at_ + drain_limit, current));
+    if (!process_ && !ended_at_) consider(current + group_check);
+    if (!next) return -1;
+    return static_cast<int>(std::clamp<std::int64_t>((*next - current).count() / 1000 + 1, 0, 3'600'000));
+  }
+
+  /// Everything that waits, but not more than a few pipes full: deadlines must be kept while a script writes without
+  /// end.
+  void read_output() {
+    constexpr int reads_per_turn = 64;
+    for (int i = 0; pipe_ && i < reads_per_turn; ++i) {
+      const ssize_t count = ::read(pipe_.get(), buffer_.data(), buffer_.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0 && errno == EAGAIN) return;
+      if (count <= 0) {
+        pipe_.reset();
+        return;
+      }
+      output_.append({buffer_.data(), static_cast<std::size_t>(count)});
+    }
+  }
+
+  void take_signals() {
+    signalfd_siginfo info{};
+    while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+      if (info.ssi_signo != SIGTERM) continue;
+      const Millis grace = info.ssi_code == SI_QUEUE ? Millis(info.ssi_int) : default_grace;
+      if (!stop_ && !ended_at_) {
+        stop(RunEnd::cancelled, grace);
+      } else if (stop_) {
+        kill_at_ = std::min(kill_at_, now() + grace);  // asked again, in more of a hurry
+      }
+    }
+  }
+
+  void stop(RunEnd why, Millis grace) {
+    stop_ = why;
+    kill_at_ = now() + grace;
+    (void)::kill(-script_, SIGTERM);
+    (void)::kill(-script_, SIGCONT);  // a stopped process would not see the TERM
+  }
+
+  /// As sub-reaper this process inherits what the script leaves behind; zombies would keep the group alive.
+  void reap_ended() {
+    int status = 0;
+    for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+      if (pid != script_) continue;
+      ended_at_ = now();
+      status_ = status;
+    }
+  }
+
+  void keep_deadlines() {
+    const Instant current = now();
+    if (time_limit_at_ && !stop_ && !ended_at_ && current >= *time_limit_at_) stop(RunEnd::timed_out, grace_);
+    if (stop_ && !was_killed_ && current >= kill_at_) {
+      (void)::kill(-script_, SIGKILL);
+      was_killed_ = true;
+    }
+  }
+
+  RunResult to_result() const {
+    RunResult result;
+    result.duration_micros = (*ended_at_ - started_at_).count();
+    const bool by_signal = WIFSIGNALED(status_);
+    if (stop_) {
+      result.end = *stop_;
+      result.status = by_signal ? 128 + WTERMSIG(status_) : WEXITSTATUS(status_);
+    } else {
+      result.end = by_signal ? RunEnd::signalled : RunEnd::exited;
+      result.status = by_signal ? WTERMSIG(status_) : WEXITSTATUS(status_);
+    }
+    return result;
+  }
+
+  pid_t script_;
+  io::Fd pipe_;
+  io::Fd signals_;
+  io::Fd process_;
+  OutputFile& output_;
+  Instant started_at_;
+  Millis grace_;
+  std::optional<Instant> time_limit_at_;
+  std::optional<RunEnd> stop_;
+  Instant kill_at_{};
+  bool was_killed_ = false;
+  std::optional<Instant> ended_at_;
+  int status_ = 0;
+  std::array<char, 64 << 10> buffer_{};
+};
+
+void leave_the_agent() {
+  (void)::setsid();
+  (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  (void)::syscall(SYS_close_range, 3u, ~0u, 0u);
+  for (const int number : {SIGPIPE, SIGHUP, SIGINT, SIGQUIT}) ::signal(number, SIG_IGN);
+}
+
+/// SIGTERM was blocked before this program began (launcher.cc), so that one that comes early waits here.
+io::Fd catch_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGTERM);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  return io::Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+RunResult not_started(std::string reason) {
+  RunResult result;
+  result.end = RunEnd::not_started;
+  result.reason = std::move(reason);
+  return result;
+}
+
+RunResult run_script(const std::string& task_folder, io::Fd signals) {
+  const Result<RunRequest> request = read_run_request(task_folder);
+  if (!request) return not_started(describe(request.error()));
+  OutputFile output(io::join_path(task_folder, file_name::output), secrets_of(request.value()));
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC) != 0) return not_started(std::string("no pipe: ") + std::strerror(errno));
+  io::Fd reading(ends[0]);
+  io::Fd writing(ends[1]);
+  (void)::fcntl(reading.get(), F_SETFL, O_NONBLOCK);
+  const Result<pid_t> script = start_child(request.value(), writing);
+  if (!script) return not_started(describe(script.error()));
+  writing.reset();
+
+  RunResult result = Supervision(request.value(), script.value(), std::move(reading), std::move(signals), output).run();
+  output.finish();
+  result.output_bytes = output.size();
+  result.output_error = output.error();
+  if (result.end == RunEnd::exited && result.status == 0 && !request.value().outputs_file.empty()) {
+    Result<> copied = copy_outputs_file(request.value().outputs_file, task_folder);
+    if (!copied) result.outputs_error = describe(copied.error());
+  }
+  return result;
+}
+
+}  // namespace
+
+int supervise(const std::string& task_folder) {
+  leave_the_agent();
+  io::Fd signals = catch_signals();
+  const Result<bool> is_ours = claim_start(task_folder, mark_of_this_process());
+  if (!is_ours) return 1;
+  if (!is_ours.value()) return 0;
+  const RunResult result = run_script(task_folder, std::move(signals));
+  while (!write_run_result(task_folder, result)) {
+    if (!io::is_folder(task_folder)) return 1;  // forgotten meanwhile: nobody waits for it
+    ::sleep(write_retry_seconds);
+  }
+  return 0;
+}
+
+}  // namespace escape::runner

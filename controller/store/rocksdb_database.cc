@@ -1,0 +1,350 @@
+// With rocksdb_errors the only files that see rocksdb. Why each option is as it is: README.md.
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+
+#include "controller/store/keys.h"
+#include "controller/store/rocksdb_errors.h"
+#include "controller/store/store.h"
+#include "shared/base/log.h"
+
+namespace escape::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Disk constants, in the order of Table. `meta` is RocksDB's own first family, which always exists.
+constexpr std::array<const char*, table_count> family_names{"default",  "environments", "deployments", "jobs",
+                                                            "tasks",    "agents",       "principals",  "locks",
+                                                            "requests", "events",       "job_log",     "inventory"};
+
+constexpr std::size_t write_buffer_bytes = 4 << 20;  // of one table
+constexpr std::size_t arena_block_bytes = 64 << 10;  // the default takes 512 KiB for the first row of each table
+constexpr std::size_t block_cache_bytes = 16 << 20;
+constexpr std::size_t total_wal_bytes = 8 << 20;  // bounds what an open has to replay
+constexpr int writer_open_files = 256;
+/// Opening leaves what it replayed in memory, unless this many logs have gathered from earlier opens.
+constexpr std::size_t logs_before_flush = 16;
+constexpr int read_only_attempts = 10;
+
+/// RocksDB's own LOG files would be rotated by every read-only open, under the writer's hands. Its errors come to our
+/// log; the rest is noise. Called from several threads at once.
+class ErrorsOnly : public rocksdb::Logger {
+ public:
+  ErrorsOnly() : Logger(rocksdb::InfoLogLevel::ERROR_LEVEL) {}
+  using Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    std::array<char, 512> line{};
+    std::vsnprintf(line.data(), line.size(), format, arguments);
+    log_debug("rocksdb: {}", line.data());
+  }
+};
+
+struct FolderContents {
+  bool has_current = false;
+  bool has_data = false;
+  std::size_t logs = 0;
+};
+
+FolderContents look_at(const std::string& folder) {
+  FolderContents contents;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const fs::path name = it->path().filename();
+    if (name == "CURRENT") contents.has_current = true;
+    if (name.extension() == ".log") ++contents.logs;
+    if (name.extension() == ".sst" || name.extension() == ".log") contents.has_data = true;
+  }
+  return contents;
+}
+
+rocksdb::DBOptions database_options(Access access, const FolderContents& contents) {
+  rocksdb::DBOptions options;
+  options.create_if_missing = access == Access::read_write;
+  options.info_log = std::make_shared<ErrorsOnly>();
+  options.max_total_wal_size = total_wal_bytes;
+  options.max_background_jobs = 2;
+  options.max_file_opening_threads = 1;
+  options.stats_dump_period_sec = options.stats_persist_period_sec = 0;
+  options.avoid_flush_during_recovery = contents.logs < logs_before_flush;
+  options.max_manifest_file_size = 1 << 20;
+  // Every commit was synced, so only the end of a log may be torn; damage further up must not be passed over in
+  // silence. A reader beside the writer may meet a log that is just being written: it takes what is whole.
+  options.wal_recovery_mode = access == Access::read_write ? rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords
+                                                           : rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  // A reader holds all files open: the writer's compaction may remove them at any time.
+  options.max_open_files = access == Access::read_write ? writer_open_files : -1;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::ColumnFamilyOptions options;
+  options.write_buffer_size = write_buffer_bytes;
+  options.arena_block_size = arena_block_bytes;
+  options.max_write_buffer_number = 2;
+  options.target_file_size_base = write_buffer_bytes;
+  options.max_bytes_for_level_base = 4 * write_buffer_bytes;
+  options.level_compaction_dynamic_level_bytes = true;
+  options.compression = rocksdb::kLZ4Compression;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.format_version = 5;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+/// An open RocksDB. Closed, and its lock released, with the last database or snapshot that uses it.
+struct OpenDatabase {
+  std::string folder;
+  Access access = Access::read_write;
+  std::unique_ptr<rocksdb::DB> db;
+  std::array<rocksdb::ColumnFamilyHandle*, table_count>
+      families{};  ///< null: older than that table, which reads as empty
+
+  ~OpenDatabase() {
+    for (rocksdb::ColumnFamilyHandle* family : families) {
+      if (family) db->DestroyColumnFamilyHandle(family);
+    }
+    if (db) db->Close();
+  }
+  rocksdb::ColumnFamilyHandle* family(Table table) const { return families[static_cast<std::size_t>(table)]; }
+};
+using Shared = std::shared_ptr<const OpenDatabase>;
+
+Result<std::optional<std::string>> get_row(const OpenDatabase& open, const rocksdb::Snapshot* snapshot, Table table,
+                                           std::string_view key) {
+  if (!open.family(table)) return std::optional<std::string>{};
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot;
+  std::string value;
+  const rocksdb::Status status = open.db->Get(options, open.family(table), {key.data(), key.size()}, &value);
+  if (status.IsNotFound()) return std::optional<std::string>{};
+  if (!status.ok()) return fail(to_error(status, "read from the database", open.folder));
+  return std::optional<std::string>(std::move(value));
+}
+
+Result<> scan_rows(const OpenDatabase& open, const rocksdb::Snapshot* snapshot, Table table, std::string_view from,
+                   std::string_view to, Reader::Order order,
+                   const std::function<bool(std::string_view, std::string_view)>& visit) {
+  if (!open.family(table) || (!to.empty() && to <= from)) return ok();
+  const rocksdb::Slice lower(from.data(), from.size());
+  const rocksdb::Slice upper(to.data(), to.size());
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot;
+  options.iterate_lower_bound = &lower;
+  if (!to.empty()) options.iterate_upper_bound = &upper;
+  const bool is_ascending = order == Reader::Order::ascending;
+  const std::unique_ptr<rocksdb::Iterator> it(open.db->NewIterator(options, open.family(table)));
+  for (is_ascending ? it->SeekToFirst() : it->SeekToLast(); it->Valid(); is_ascending ? it->Next() : it->Prev()) {
+    if (!visit(it->key().ToStringView(), it->value().ToStringView())) return ok();
+  }
+  if (!it->status().ok()) return fail(to_error(it->status(), "read from the database", open.folder));
+  return ok();
+}
+
+class RocksSnapshot : public Reader {
+ public:
+  explicit RocksSnapshot(Shared open) : open_(std::move(open)) {
+    // What is open for reading alone never changes.
+    if (open_->access == Access::read_write) snapshot_ = open_->db->GetSnapshot();
+  }
+  ~RocksSnapshot() override {
+    if (snapshot_) open_->db->ReleaseSnapshot(snapshot_);
+  }
+  Result<std::optional<std::string>> get(Table table, std::string_view key) const override {
+    return get_row(*open_, snapshot_, table, key);
+  }
+  Result<> scan(Table table, std::string_view from, std::string_view to, Order order,
+                const std::function<bool(std::string_view, std::string_view)>& visit) const override {
+    return scan_rows(*open_, snapshot_, table, from, to, order, visit);
+  }
+
+ private:
+  Shared open_;
+  const rocksdb::Snapshot* snapshot_ = nullptr;
+};
+
+Error newer_schema(const std::string& folder, const std::string& what) {
+  return {ErrorKind::bad_data,
+          "The database in '" + folder + "' was written by a newer version of Escape (" + what + ")",
+          "Use that version or a later one."};
+}
+
+Result<> check_schema(const OpenDatabase& open) {
+  TRY(const std::optional<std::string> written, get_row(open, nullptr, Table::meta, meta_key::schema));
+  if (!written) return ok();
+  const std::optional<std::uint32_t> version = parse_u32(*written);
+  if (!version) {
+    return fail(ErrorKind::storage, "The database in '" + open.folder + "' is damaged: its schema row is not a number",
+                "Restore the folder from a backup.");
+  }
+  if (*version <= schema_version) return ok();
+  return fail(newer_schema(open.folder, "schema " + std::to_string(*version) + ", this program reads up to " +
+                                            std::to_string(schema_version)));
+}
+
+/// A folder that cannot be opened for another reason than a full disk or a lock is damaged, whatever RocksDB calls it:
+/// a CURRENT or MANIFEST that names nothing is an invalid argument or a missing file to it.
+Error cannot_open(const rocksdb::Status& status, const std::string& folder) {
+  Error error = to_error(status, "open the database", folder);
+  if (error.kind == ErrorKind::storage && error.hint.empty()) error.hint = "Restore the folder from a backup.";
+  return error;
+}
+
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// Names of the families on the disk. Error: bad_data when one is not ours.
+Result<std::vector<std::string>> existing_families(const std::string& folder, const rocksdb::DBOptions& options) {
+  std::vector<std::string> existing;
+  const rocksdb::Status status = rocksdb::DB::ListColumnFamilies(options, folder, &existing);
+  if (!status.ok()) return fail(cannot_open(status, folder));
+  for (const std::string& name : existing) {
+    if (std::find(family_names.begin(), family_names.end(), name) == family_names.end()) {
+      return fail(newer_schema(folder, "table '" + name + "'"));
+    }
+  }
+  return existing;
+}
+
+/// Makes the families that a new or older database does not have. In one call: each call of its own rewrites the
+/// options file.
+rocksdb::Status make_families(rocksdb::DB& db, const std::vector<std::string>& names,
+                              const rocksdb::ColumnFamilyOptions& options,
+                              std::vector<rocksdb::ColumnFamilyHandle*>& handles) {
+  if (names.empty()) return rocksdb::Status::OK();
+  std::vector<rocksdb::ColumnFamilyHandle*> made;
+  const rocksdb::Status status = db.CreateColumnFamilies(options, names, &made);
+  handles.insert(handles.end(), made.begin(), made.end());
+  return status;
+}
+
+Result<Shared> open_once(const std::string& folder, Access access, const FolderContents& contents) {
+  const rocksdb::DBOptions options = database_options(access, contents);
+  std::vector<std::string> names{family_names[0]};
+  if (contents.has_current) {
+    TRY(names, existing_families(folder, options));
+  }
+  std::vector<std::string> missing;
+  for (const char* name : family_names) {
+    if (access == Access::read_write && !contains(names, name)) missing.push_back(name);
+  }
+  const rocksdb::ColumnFamilyOptions family = family_options(rocksdb::NewLRUCache(block_cache_bytes));
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const std::string& name : names) families.emplace_back(name, family);
+
+  auto open = std::make_shared<OpenDatabase>();
+  open->folder = folder;
+  open->access = access;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  rocksdb::Status status = access == Access::read_write
+                               ? rocksdb::DB::Open(options, folder, families, &handles, &db)
+                               : rocksdb::DB::OpenForReadOnly(options, folder, families, &handles, &db);
+  open->db.reset(db);
+  if (status.ok()) status = make_families(*db, missing, family, handles);
+  for (rocksdb::ColumnFamilyHandle* handle : handles) {
+    const auto place = std::find(family_names.begin(), family_names.end(), handle->GetName());
+    open->families[static_cast<std::size_t>(place - family_names.begin())] = handle;
+  }
+  if (!status.ok()) return fail(cannot_open(status, folder));
+  TRYV(check_schema(*open));
+  return Shared(std::move(open));
+}
+
+Result<> make_folder(const std::string& folder) {
+  std::error_code error;
+  const bool made = fs::create_directories(folder, error);
+  if (error) {
+    const bool is_denied = error == std::errc::permission_denied;
+    return fail(is_denied ? ErrorKind::no_permission : ErrorKind::storage,
+                "Cannot make the folder '" + folder + "' for the database: " + error.message());
+  }
+  // Inputs and outputs of deployments are in it.
+  if (made) fs::permissions(folder, fs::perms::owner_all, error);
+  return ok();
+}
+
+Result<Shared> open_writer(const std::string& folder) {
+  TRYV(make_folder(folder));
+  const FolderContents contents = look_at(folder);
+  if (!contents.has_current && contents.has_data) {
+    // RocksDB would begin a new, empty database over the remains of this one.
+    return fail(ErrorKind::storage, "The database in '" + folder + "' is damaged: its file CURRENT is missing",
+                "Restore the folder from a backup.");
+  }
+  return open_once(folder, Access::read_write, contents);
+}
+
+/// Tries again when files went away between being listed and being opened: the writer may be compacting.
+Result<Shared> open_reader(const std::string& folder) {
+  for (int attempt = 1;; ++attempt) {
+    const FolderContents contents = look_at(folder);
+    if (!contents.has_current) {
+      return fail(ErrorKind::not_found, "There is no database in '" + folder + "'");
+    }
+    Result<Shared> open = open_once(folder, Access::read_only, contents);
+    const bool may_pass = !open && open.error().kind == ErrorKind::storage;
+    if (!may_pass || attempt == read_only_attempts) return open;
+  }
+}
+
+class RocksDatabase : public Database {
+ public:
+  explicit RocksDatabase(Shared open) : open_(std::move(open)) {}
+
+  Result<std::optional<std::string>> get(Table table, std::string_view key) const override {
+    return get_row(*open_, nullptr, table, key);
+  }
+  Result<> scan(Table table, std::string_view from, std::string_view to, Order order,
+                const std::function<bool(std::string_view, std::string_view)>& visit) const override {
+    return scan_rows(*open_, nullptr, table, from, to, order, visit);
+  }
+  Result<> commit(const std::vector<Write>& batch) override {
+    if (open_->access == Access::read_only) {
+      return fail(ErrorKind::internal, "The database in '" + open_->folder + "' is open for reading only");
+    }
+    if (batch.empty()) return ok();
+    rocksdb::WriteBatch writes;
+    for (const Write& write : batch) {
+      const rocksdb::Status status = write.value ? writes.Put(open_->family(write.table), write.key, *write.value)
+                                                 : writes.Delete(open_->family(write.table), write.key);
+      if (!status.ok()) return fail(to_error(status, "write to the database", open_->folder));
+    }
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    const rocksdb::Status status = open_->db->Write(options, &writes);
+    if (!status.ok()) return fail(to_error(status, "write to the database", open_->folder));
+    return ok();
+  }
+  std::unique_ptr<Reader> snapshot() const override { return std::make_unique<RocksSnapshot>(open_); }
+  Result<> refresh() override {
+    if (open_->access == Access::read_write) return ok();
+    TRY(open_, open_reader(open_->folder));
+    return ok();
+  }
+
+ private:
+  Shared open_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Database>> open_rocksdb(const std::string& folder, Access access) {
+  TRY(Shared open, access == Access::read_write ? open_writer(folder) : open_reader(folder));
+  return std::unique_ptr<Database>(std::make_unique<RocksDatabase>(std::move(open)));
+}
+
+}  // namespace escape::store
