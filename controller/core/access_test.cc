@@ -1,0 +1,52 @@
+#include <gtest/gtest.h>
+
+#include "controller/core/core.h"
+
+namespace escape::controller {
+namespace access_test {
+
+namespace request = protocol::request;
+
+Principal person(std::string role, std::vector<std::string> environments = {}) {
+  Principal principal;
+  principal.name = "somebody";
+  principal.role = std::move(role);
+  principal.environments = std::move(environments);
+  return principal;
+}
+
+TEST(CheckAllowed, holds_the_table_of_roles) {
+  struct Row {
+    protocol::Request request;
+    bool reader, bound_operator, admin;
+  };
+  request::Submit here, there;
+  here.environment = "test";
+  there.environment = "live";
+  const std::vector<Row> table{
+      {request::ListJobs{}, true, true, true},
+      {request::Attach{}, true, true, true},
+      {request::ExportState{}, true, true, true},
+      {request::PlanConverge{"live", false}, true, true, true},
+      {here, false, true, true},
+      {there, false, false, true},
+      {request::RemoveEnvironment{"live"}, false, false, true},
+      {request::CreateDeployment{"test", "", "", {}}, false, true, true},
+      {request::CancelJob{1}, false, true, true},
+      {request::InventoryToken{}, false, true, true},
+      {request::Invite{}, false, false, true},
+      {request::RemoveAgent{}, false, false, true},
+      {request::ListPrincipals{}, false, false, true},
+      {request::RemovePrincipal{}, false, false, true},
+  };
+  for (const Row& row : table) {
+    const std::string word(protocol::word_of(row.request));
+    EXPECT_EQ(check_allowed(person("reader"), row.request).has_value(), row.reader) << word;
+    EXPECT_EQ(check_allowed(person("operator", {"test"}), row.request).has_value(), row.bound_operator) << word;
+    EXPECT_EQ(check_allowed(person("admin"), row.request).has_value(), row.admin) << word;
+    EXPECT_FALSE(check_allowed(person("unknown"), row.request).has_value()) << word;
+  }
+}
+
+}  // namespace access_test
+}  // namespace escape::controller

@@ -1,0 +1,76 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "controller/core/engine.h"
+
+namespace escape::controller {
+
+Result<protocol::Reply> Core::Impl::cancel(const Principal& by, JobId number) {
+  if (number == 0 || number > rows.state().last_job) {
+    return fail(ErrorKind::not_found, fmt::format("There is no job {}.", number), "`escape jobs list` shows the jobs.");
+  }
+  const Job* job = find_live(number);
+  if (!job) return fail(ErrorKind::conflict, fmt::format("Job {} has already ended.", number));
+  const bool may_act = by.role == "admin" || by.environments.empty() ||
+                       std::ranges::find(by.environments, job->environment) != by.environments.end();
+  if (!may_act) {
+    return fail(ErrorKind::refused,
+                fmt::format("{} may not cancel jobs in the environment '{}'.", by.name, job->environment),
+                "Ask an administrator.");
+  }
+  if (job->cancel_requested) {
+    return protocol::Reply(
+        protocol::reply::Done{fmt::format("Job {} is already being cancelled, by {}.", number, job->cancelled_by)});
+  }
+  return protocol::Reply(protocol::reply::Done{cancel_live(number, by.name)});
+}
+
+/// Says what happens now.
+std::string Core::Impl::cancel_live(JobId number, const std::string& by) {
+  Job& job = rows.edit(number);
+  job.cancel_requested = true;
+  job.cancelled_by = by;
+  tell("job.cancel_requested", by, deployment_of(job), number);
+  if (job.kind == JobKind::converge && job.phase == JobPhase::running && children.contains(number)) {
+    log(job, "warn", fmt::format("Cancelled by {}.", by));
+    for (JobId child : std::set(children.at(number))) {
+      if (const Job* live = find_live(child); live && !live->cancel_requested) cancel_live(child, by);
+    }
+    if (!find_live(number)) return fmt::format("Job {} is cancelled.", number);
+    return fmt::format("Job {} is being cancelled: what has started on agents is told to stop.", number);
+  }
+  auto found = rows.state().tasks.find({number, job.current});
+  const bool may_run = job.phase == JobPhase::running && found != rows.state().tasks.end() && found->second.was_sent &&
+                       found->second.phase != TaskPhase::settled;
+  if (!may_run) {
+    cancel_now(number);
+    return fmt::format("Job {} is cancelled.", number);
+  }
+  const Task& task = found->second;
+  if (session_of(task.agent) == 0) {
+    job.message = fmt::format("Cancelled by {}; agent {} is out of reach and is told when it returns.", by, task.agent);
+    log(job, "warn", job.message);
+    return fmt::format("Job {} will be cancelled when agent {} returns; until then its script may be running.", number,
+                       task.agent);
+  }
+  job.message = fmt::format("Cancelled by {}; step {} on agent {} is told to stop.", by, task.step, task.agent);
+  log(job, "warn", job.message);
+  send_cancel(task);
+  return fmt::format("Job {} is being cancelled: step {} on agent {} is told to stop.", number, task.step, task.agent);
+}
+
+/// Nothing of the job runs anywhere.
+void Core::Impl::cancel_now(JobId number) {
+  const Job& job = *find_live(number);
+  fail_job(number, {ErrorKind::cancelled, fmt::format("Cancelled by {}.", job.cancelled_by), {}, {}});
+}
+
+void Core::Impl::send_cancel(const Task& task) {
+  const SessionId session = session_of(task.agent);
+  if (session == 0) return;
+  send(session, protocol::Cancel{task.id, task.attempt, settings.cancel_grace});
+  timers.set({TimerKind::resend, {}, task.id}, now.steady + settings.resend_offer);
+}
+
+}  // namespace escape::controller

@@ -1,0 +1,150 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "controller/core/engine.h"
+#include "shared/base/text.h"
+
+namespace escape::controller {
+namespace {
+
+using protocol::PlannedChange;
+using state::StatusCode;
+
+constexpr Millis longest_delay{5 * 60 * 1000};
+
+struct Candidate {
+  const state::Deployment& deployment;
+  const state::StageRecord& stage;
+  const state::Environment* environment;
+  const Result<release::ReleaseRecord>* desired;  ///< nullptr: nobody asked for a release
+};
+
+/// Ids whose value would be another than what the scripts were given.
+Result<std::vector<std::string>> changed_inputs(const Candidate& candidate, const release::Metadata& metadata) {
+  TRY(const Value::Object wanted, calculate_inputs(metadata, release::Scope::deploy,
+                                                   {candidate.environment ? &candidate.environment->inputs : nullptr,
+                                                    &candidate.deployment.inputs, &candidate.stage.inputs}));
+  std::vector<std::string> changed;
+  for (const auto& [id, value] : wanted) {
+    const Value* given = candidate.stage.calculated_inputs.find(id);
+    if (!given || !(*given == value)) changed.push_back(id);
+  }
+  for (const auto& [id, value] : candidate.stage.calculated_inputs) {
+    if (!wanted.contains(id)) changed.push_back(id);
+  }
+  return changed;
+}
+
+PlannedChange action(const Candidate& candidate, std::string what, std::string to, std::string reason) {
+  return {.deployment = candidate.deployment.name,
+          .action = std::move(what),
+          .from = candidate.stage.last_ok ? candidate.stage.last_ok->version : std::string(),
+          .to = std::move(to),
+          .reason = std::move(reason)};
+}
+
+std::string version_text(const release::ReleaseRecord& record) { return record.id.version.text(); }
+
+/// A deployment that runs well, or waits to: whether it runs what is wanted with the inputs that are wanted.
+PlannedChange compare(const Candidate& candidate, bool refresh) {
+  const state::StageRecord& stage = candidate.stage;
+  if (!candidate.desired) {
+    if (stage.release.version.empty()) {
+      return action(candidate, "error", "",
+                    fmt::format("No 'version' set for deployment of '{}' in deployment '{}'",
+                                candidate.deployment.release, candidate.deployment.name));
+    }
+    if (stage.status.code == StatusCode::pending)
+      return action(candidate, "deploy", stage.release.version, "it is wanted");
+    if (refresh) return action(candidate, "deploy", stage.release.version, "refresh");
+    return action(candidate, "none", stage.release.version, "already deployed (use --refresh to redeploy)");
+  }
+  if (!candidate.desired->has_value()) return action(candidate, "error", "", describe(candidate.desired->error()));
+  const release::ReleaseRecord& record = candidate.desired->value();
+  const std::string to = version_text(record);
+  Result<std::vector<std::string>> changed = changed_inputs(candidate, record.metadata);
+  if (!changed) return action(candidate, "error", to, describe(changed.error()));
+  if (stage.status.code == StatusCode::pending || !stage.last_ok)
+    return action(candidate, "deploy", to, "not deployed yet");
+  if (stage.last_ok->version != to) {
+    return action(candidate, "deploy", to, fmt::format("runs {}, wanted {}", stage.last_ok->version, to));
+  }
+  if (stage.last_ok->sha256 != record.sha256) {
+    return action(candidate, "deploy", to, "runs files of a workspace or another package of that version");
+  }
+  if (!changed.value().empty())
+    return action(candidate, "deploy", to, "inputs changed: " + join(changed.value(), ", "));
+  if (refresh) return action(candidate, "deploy", to, "refresh");
+  return action(candidate, "none", to, "already deployed (use --refresh to redeploy)");
+}
+
+/// After an error: at once the first time, then when the back-off has passed.
+PlannedChange retry(const Candidate& candidate, bool refresh, Timestamp now) {
+  const state::StageRecord& stage = candidate.stage;
+  const state::Status& status = stage.status;
+  if (!refresh && status.try_again_at > now) {
+    return action(candidate, "wait", stage.release.version,
+                  "will be retried in " + to_short_text(status.try_again_at - now));
+  }
+  const bool is_resolved = candidate.desired && candidate.desired->has_value();
+  if (candidate.desired && !is_resolved) return action(candidate, "error", "", describe(candidate.desired->error()));
+  std::string to = is_resolved ? version_text(candidate.desired->value()) : stage.release.version;
+  if (status.code == StatusCode::test_failure && to != stage.release.version) {
+    return action(candidate, "deploy", std::move(to), "the smoke tests failed and another release is wanted");
+  }
+  if (to.empty()) {
+    return action(candidate, "error", "",
+                  fmt::format("No 'version' set for deployment of '{}' in deployment '{}'",
+                              candidate.deployment.release, candidate.deployment.name));
+  }
+  if (status.code != StatusCode::failure) to = stage.release.version;
+  return action(candidate, "retry", std::move(to), fmt::format("its status is '{}'", name_of(status.code)));
+}
+
+PlannedChange decide(const Candidate& candidate, bool refresh, Timestamp now) {
+  const StatusCode code = candidate.stage.status.code;
+  switch (code) {
+    case StatusCode::test_pending:
+      return action(candidate, "smoke", candidate.stage.release.version, "it is asked for");
+    case StatusCode::destroy_pending:
+    case StatusCode::destroy_and_delete_pending:
+      return action(candidate, "destroy", "", "it is asked for");
+    case StatusCode::failure:
+    case StatusCode::test_failure:
+    case StatusCode::destroy_failure:
+      return retry(candidate, refresh, now);
+    case StatusCode::ok:
+    case StatusCode::pending:
+      return compare(candidate, refresh);
+    default:
+      return action(candidate, "none", "", fmt::format("its status is set to '{}'", name_of(code)));
+  }
+}
+
+}  // namespace
+
+std::vector<PlannedChange> plan_converge(const State& state, std::string_view environment,
+                                         const std::vector<DesiredVersion>& desired, bool refresh, Timestamp now) {
+  std::map<DeploymentKey, const Result<release::ReleaseRecord>*> wanted;
+  for (const DesiredVersion& one : desired) wanted[one.key] = &one.record;
+  auto found = state.environments.find(std::string(environment));
+  const state::Environment* of = found == state.environments.end() ? nullptr : &found->second;
+  std::vector<PlannedChange> plan;
+  for (auto row = state.deployments.lower_bound({std::string(environment), ""});
+       row != state.deployments.end() && row->first.environment == environment; ++row) {
+    const state::StageRecord* stage = find_stage(state, row->first, "deploy");
+    if (!stage) continue;  // only built
+    auto one = wanted.find(row->first);
+    plan.push_back(decide({row->second, *stage, of, one == wanted.end() ? nullptr : one->second}, refresh, now));
+  }
+  return plan;
+}
+
+Millis retry_delay(int tried) {
+  const double seconds = std::floor(std::exp(std::min(tried, 10)));
+  return std::min(Millis{static_cast<std::int64_t>(seconds * 1000)}, longest_delay);
+}
+
+}  // namespace escape::controller

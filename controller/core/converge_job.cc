@@ -1,0 +1,199 @@
+#include <fmt/core.h>
+
+#include "controller/core/engine.h"
+#include "shared/base/text.h"
+#include "shared/codec/domain.h"
+
+namespace escape::controller {
+namespace {
+
+using protocol::PlannedChange;
+using state::StatusCode;
+
+const std::vector<std::string> section{"Converge"};
+
+JobKind kind_of(const PlannedChange& change, StatusCode code) {
+  if (change.action == "smoke") return JobKind::smoke;
+  if (change.action == "destroy") return JobKind::destroy;
+  if (change.action == "retry" && code == StatusCode::test_failure) return JobKind::smoke;
+  if (change.action == "retry" && code == StatusCode::destroy_failure) return JobKind::destroy;
+  return JobKind::deploy;
+}
+
+std::string announcement(const PlannedChange& change, JobKind kind, const std::string& release) {
+  const std::string& name = change.deployment;
+  if (change.action == "retry") {
+    switch (kind) {
+      case JobKind::smoke:
+        return fmt::format("Retrying smoke tests from {} against deployment {}.", release, name);
+      case JobKind::destroy:
+        return fmt::format("Retrying destroy steps from {} against deployment {}.", release, name);
+      default:
+        return fmt::format("Retrying deployment of {} in deployment {}.", release, name);
+    }
+  }
+  switch (kind) {
+    case JobKind::smoke:
+      return fmt::format("Performing user's request to run smoke tests from {} against deployment {}.", release, name);
+    case JobKind::destroy:
+      return fmt::format("Performing user's request to run the destroy steps from {} on deployment {}", release, name);
+    default:
+      return fmt::format("Converging deployment of {} for deployment {}", release, name);
+  }
+}
+
+}  // namespace
+
+/// First everything that is wanted is resolved, then decided at once, then done: each in a job of its own, at the same
+/// time.
+void Core::Impl::begin_converge(JobId number) {
+  const Job& job = rows.state().jobs.at(number);
+  if (Result<> startable = check_startable(job); !startable) return fail_job(number, startable.error());
+  Converging& pass = converging[number];
+  pass = {};
+  const State& state = rows.state();
+  for (auto row = state.deployments.lower_bound({job.environment, ""});
+       row != state.deployments.end() && row->first.environment == job.environment; ++row) {
+    if (row->second.desired) pass.keys.push_back(row->first);
+  }
+  resolve_next(number);
+}
+
+/// One question at a time, so that an answer needs no name.
+void Core::Impl::resolve_next(JobId number) {
+  Converging& pass = converging.at(number);
+  while (pass.resolved.size() < pass.keys.size()) {
+    const DeploymentKey& key = pass.keys[pass.resolved.size()];
+    auto deployment = rows.state().deployments.find(key);
+    const bool is_wanted = deployment != rows.state().deployments.end() && deployment->second.desired;
+    Result<release::ReleaseQuery> query =
+        is_wanted ? release::parse_release_query(deployment->second.desired->query)
+                  : Result<release::ReleaseQuery>(fail(ErrorKind::conflict, "It is no longer wanted."));
+    if (query) {
+      effects.resolve.push_back({number, std::move(query).value()});
+      return;
+    }
+    pass.resolved.push_back({key, fail(query.error())});
+  }
+  make_children(number);
+}
+
+void Core::Impl::on_desired_resolved(JobId number, Result<release::ReleaseRecord> record) {
+  auto pass = converging.find(number);
+  if (pass == converging.end() || pass->second.resolved.size() >= pass->second.keys.size()) {
+    return ignore("the converge has all its answers");
+  }
+  const DeploymentKey key = pass->second.keys[pass->second.resolved.size()];
+  pass->second.resolved.push_back({key, std::move(record)});
+  resolve_next(number);
+}
+
+void Core::Impl::make_children(JobId number) {
+  const Converging pass = std::move(converging.at(number));
+  converging.erase(number);
+  const Job& job = rows.state().jobs.at(number);
+  const std::vector<PlannedChange> plan =
+      plan_converge(rows.state(), job.environment, pass.resolved, job.refresh, now.wall);
+  std::map<std::string, const DesiredVersion*> desired;
+  for (const DesiredVersion& one : pass.resolved) desired[one.key.deployment] = &one;
+  for (const PlannedChange& change : plan) {
+    if (change.action == "none" || change.action == "wait") {
+      log_skipped(number, change);
+    } else if (change.action == "error") {
+      log(job, "error", "Error: " + change.reason, {"Converge", "Deploy " + change.deployment});
+      rows.edit(number).failed_deployments.push_back(change.deployment);
+    } else {
+      auto one = desired.find(change.deployment);
+      make_child(number, change, one == desired.end() ? nullptr : one->second);
+    }
+  }
+  if (!children.contains(number)) finish_converge(number);
+}
+
+void Core::Impl::log_skipped(JobId number, const PlannedChange& change) {
+  const Job& job = rows.state().jobs.at(number);
+  if (change.action == "wait") {
+    return log(job, "info", fmt::format("Skipping deployment {}; {}.", change.deployment, change.reason), section);
+  }
+  const bool is_ok = change.reason.starts_with("already");
+  log(job, is_ok ? "debug" : "info",
+      is_ok ? fmt::format("Skipping deployment {}; {}", change.deployment, change.reason)
+            : fmt::format("Skipping deployment {}, because {}.", change.deployment, change.reason),
+      section);
+}
+
+void Core::Impl::make_child(JobId number, const PlannedChange& change, const DesiredVersion* desired) {
+  const Job& parent = rows.state().jobs.at(number);
+  const DeploymentKey key{parent.environment, change.deployment};
+  const state::StageRecord& stage = *find_stage(rows.state(), key, "deploy");
+  Job child;
+  child.number = rows.state().last_job + 1;
+  child.kind = kind_of(change, stage.status.code);
+  child.environment = key.environment;
+  child.deployment = key.deployment;
+  child.principal = parent.principal;
+  child.step_time_limit = parent.step_time_limit;
+  child.parent = number;
+  if (child.kind == JobKind::destroy) child.stages = {"deploy"};
+  const std::string version = child.kind == JobKind::deploy ? change.to : stage.release.version;
+  child.release_query = rows.state().deployments.at(key).release + "-v" + version;
+  // Resolved once for the decision, and the very release of the decision is what is deployed.
+  if (child.kind == JobKind::deploy && desired && desired->record) {
+    const release::ReleaseRecord& record = desired->record.value();
+    child.release = to_string(record.id);
+    child.sha256 = record.sha256;
+    child.size = record.size;
+    rows.put(JobPlan{child.number, codec::metadata_to_value(record.metadata)});
+    metadata[child.number] = record.metadata;
+  } else if (version == stage.release.version) {
+    child.expected_sha256 = stage.release.sha256;
+  }
+  log(parent, "info", announcement(change, child.kind, child.release.empty() ? child.release_query : child.release),
+      section);
+  rows.edit(number).children.push_back(child.number);
+  children[number].insert(child.number);
+  add_job(std::move(child));
+}
+
+/// Called when a child settles: its failure is counted and put off, and does not touch the others.
+void Core::Impl::child_settled(const Job& child) {
+  const JobId number = child.parent;
+  auto left = children.find(number);
+  if (left == children.end() || !find_live(number)) return;
+  const Job& parent = *find_live(number);
+  if (child.outcome != JobOutcome::ok) rows.edit(number).failed_deployments.push_back(child.deployment);
+  const state::StageRecord* stage = find_stage(rows.state(), deployment_of(child), "deploy");
+  if (child.outcome == JobOutcome::failed && stage && is_error(stage->status.code)) {
+    state::Status& status = rows.edit_deployment(deployment_of(child)).stages["deploy"].status;
+    status.tried = child.tried + 1;
+    const Millis delay = retry_delay(status.tried);
+    status.try_again_at = now.wall + delay;
+    log(parent, "info", fmt::format("Marking deployment {} to retry in {}.", child.deployment, to_short_text(delay)),
+        section);
+  }
+  left->second.erase(child.number);
+  if (!left->second.empty()) return;
+  children.erase(left);
+  finish_converge(number);
+}
+
+void Core::Impl::finish_converge(JobId number) {
+  const Job& job = *find_live(number);
+  const std::vector<std::string> failed = job.failed_deployments;
+  if (job.cancel_requested) return cancel_now(number);
+  if (failed.empty()) {
+    log(job, "success",
+        job.children.empty() ? fmt::format("The environment {} is as desired.", job.environment)
+                             : fmt::format("Converged {} deployment{} in the {} environment.", job.children.size(),
+                                           job.children.size() == 1 ? "" : "s", job.environment),
+        section);
+    return settle(number, JobOutcome::ok, {});
+  }
+  fail_job(number, {ErrorKind::failed,
+                    fmt::format("{} deployment{} in the environment {} failed: {}.", failed.size(),
+                                failed.size() == 1 ? "" : "s", job.environment, escape::join(failed, ", ")),
+                    fmt::format("`escape run converge -e {}` tries again what is due.", job.environment),
+                    {}});
+}
+
+}  // namespace escape::controller

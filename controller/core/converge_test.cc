@@ -1,0 +1,180 @@
+#include <gmock/gmock.h>
+
+#include "controller/core/engine.h"
+#include "controller/core/harness_for_tests.h"
+
+namespace escape::controller::testing {
+namespace converge_test {
+
+using protocol::TaskOutcome;
+using protocol::request::ApplyEnvironment;
+using protocol::request::Submit;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+struct ConvergeTest : ::testing::Test {
+  ConvergeTest() {
+    for (const std::string id : {"pp/aa-v1", "pp/aa-v2", "pp/bb-v1", "pp/cc-v1"}) h.releases[id] = make_release(id);
+    h.releases["pp/aa-latest"] = h.releases["pp/aa-v1"];
+    agent = &h.enrol("s1", "stage");
+  }
+  void apply(std::vector<std::pair<std::string, std::string>> wanted, Value::Object inputs = {}) {
+    ApplyEnvironment asked;
+    asked.environment = "stage";
+    for (auto& [name, release] : wanted) asked.deployments.push_back({name, release, inputs});
+    h.ask(asked);
+  }
+  JobId converge(bool refresh = false) {
+    Submit asked;
+    asked.kind = JobKind::converge;
+    asked.environment = "stage";
+    asked.refresh = refresh;
+    return h.submit(asked);
+  }
+  std::vector<std::string> plan(bool refresh = false) {
+    std::vector<DesiredVersion> desired;
+    for (const auto& [key, deployment] : h.state().deployments) {
+      if (!deployment.desired) continue;
+      auto found = h.releases.find(deployment.desired->query);
+      if (found == h.releases.end()) {
+        desired.push_back({key, fail(ErrorKind::not_found, "no such release")});
+      } else {
+        desired.push_back({key, found->second});
+      }
+    }
+    std::vector<std::string> lines;
+    for (const protocol::PlannedChange& change : plan_converge(h.state(), "stage", desired, refresh, h.now.wall)) {
+      lines.push_back(change.deployment + " " + change.action + " " + change.from + ">" + change.to + " " +
+                      change.reason);
+    }
+    return lines;
+  }
+  Harness h;
+  ScriptedAgent* agent;
+};
+
+TEST_F(ConvergeTest, brings_everything_there_at_the_same_time) {
+  apply({{"one", "pp/aa-v1"}, {"two", "pp/bb-v1"}, {"three", "pp/cc-v1"}});
+  EXPECT_EQ(h.status("one"), "pending");
+  agent->finishes_at_once = false;
+  const JobId job = converge();
+  EXPECT_EQ(h.job(job).children.size(), 3u);
+  EXPECT_EQ(agent->offers.size(), 3u) << "independent deployments run at once";
+  for (JobId child : h.job(job).children) h.finish(*agent, child);
+  EXPECT_EQ(h.job(job).outcome, JobOutcome::ok);
+  EXPECT_EQ(h.status("three"), "ok");
+  EXPECT_THAT(h.log_texts(job), Contains("Converge: Converging deployment of pp/aa-v1 for deployment one"));
+  EXPECT_THAT(h.log_texts(job), Contains("Converge: Deploy one: Running deploy step deploy.sh."));
+  const JobId again = converge();
+  EXPECT_EQ(h.job(again).outcome, JobOutcome::ok);
+  EXPECT_TRUE(h.job(again).children.empty());
+  EXPECT_THAT(h.log_texts(again),
+              Contains("Converge: Skipping deployment one; already deployed (use --refresh to redeploy)"));
+}
+
+TEST_F(ConvergeTest, compares_what_is_wanted_with_what_runs) {
+  apply({{"one", "pp/aa-latest"}, {"two", "pp/bb-v1"}});
+  converge();
+  EXPECT_EQ(plan(), (std::vector<std::string>{"one none 1>1 already deployed (use --refresh to redeploy)",
+                                              "two none 1>1 already deployed (use --refresh to redeploy)"}));
+  EXPECT_THAT(plan(true), Contains("two deploy 1>1 refresh"));
+  h.releases["pp/aa-latest"] = h.releases["pp/aa-v2"];
+  apply({{"two", "pp/bb-v1"}}, {{"who", "you"}});
+  EXPECT_EQ(plan(),
+            (std::vector<std::string>{"one deploy 1>2 runs 1, wanted 2", "two deploy 1>1 inputs changed: who"}));
+  converge();
+  EXPECT_EQ(h.stage("one").last_ok->version, "2");
+  EXPECT_EQ(*h.stage("two").calculated_inputs.find("who"), Value("you"));
+}
+
+TEST_F(ConvergeTest, one_failure_does_not_stop_the_others_and_is_put_off) {
+  apply({{"one", "pp/aa-v1"}, {"two", "pp/bb-v1"}, {"zzz", "pp/unknown-v1"}});
+  agent->finishes_at_once = false;
+  const JobId job = converge();
+  const std::vector<JobId> children = h.job(job).children;
+  ASSERT_EQ(children.size(), 2u);
+  h.finish(*agent, children[0], TaskOutcome::failed);
+  EXPECT_EQ(h.job(job).phase, JobPhase::running);
+  h.finish(*agent, children[1]);
+  EXPECT_EQ(h.job(job).outcome, JobOutcome::failed);
+  EXPECT_EQ(h.job(job).message, "2 deployments in the environment stage failed: zzz, one.");
+  EXPECT_EQ(h.status("two"), "ok");
+  EXPECT_EQ(h.stage("one").status.tried, 1);
+  EXPECT_THAT(h.log_texts(job), Contains("Converge: Marking deployment one to retry in 2.0s."));
+
+  apply({{"zzz", "pp/cc-v1"}});
+  agent->finishes_at_once = true;
+  agent->outcome = TaskOutcome::failed;
+  const JobId early = converge();
+  EXPECT_THAT(h.log_texts(early), Contains("Converge: Skipping deployment one; will be retried in 2.0s."));
+  h.tick(2s);
+  const JobId due = converge();
+  EXPECT_THAT(h.log_texts(due), Contains("Converge: Retrying deployment of pp/aa-v1 in deployment one."));
+  EXPECT_EQ(h.stage("one").status.tried, 2);
+  EXPECT_THAT(h.log_texts(due), Contains("Converge: Marking deployment one to retry in 7.0s."));
+  agent->outcome = TaskOutcome::ok;
+  converge(true);
+  EXPECT_EQ(h.status("one"), "ok");
+  EXPECT_EQ(h.stage("one").status.tried, 0);
+  EXPECT_FALSE(h.stage("one").status.try_again_at.is_set());
+}
+
+TEST_F(ConvergeTest, two_converges_of_one_environment_queue) {
+  apply({{"one", "pp/aa-v1"}});
+  agent->finishes_at_once = false;
+  const JobId first = converge();
+  const JobId second = converge();
+  EXPECT_EQ(h.job(second).message, "waiting for job 1 (local, converge stage)");
+  h.finish(*agent, h.job(first).children.at(0));
+  EXPECT_EQ(h.job(second).outcome, JobOutcome::ok);
+}
+
+TEST_F(ConvergeTest, cancelling_stops_the_children) {
+  apply({{"one", "pp/aa-v1"}, {"two", "pp/bb-v1"}});
+  agent->finishes_at_once = false;
+  const JobId job = converge();
+  h.ask(protocol::request::CancelJob{job});
+  EXPECT_EQ(h.job(job).outcome, JobOutcome::cancelled);
+  EXPECT_EQ(h.status("one"), "failure");
+  EXPECT_EQ(h.stage("one").status.tried, 0) << "a cancellation is no failed try";
+}
+
+TEST_F(ConvergeTest, survives_a_restart_while_resolving_and_while_running) {
+  apply({{"one", "pp/aa-v1"}, {"two", "pp/bb-v1"}});
+  h.answers_queries = false;
+  const JobId job = converge();
+  h.answers_queries = true;
+  h.restart();
+  agent->finishes_at_once = false;
+  h.connect(*agent);
+  ASSERT_EQ(h.job(job).children.size(), 2u);
+  h.finish(*agent, h.job(job).children[0]);
+  h.restart();
+  h.connect(*agent);
+  h.finish(*agent, h.job(job).children[1]);
+  EXPECT_EQ(h.job(job).outcome, JobOutcome::ok);
+}
+
+TEST_F(ConvergeTest, a_destroyed_deployment_stays_away_until_it_is_wanted_again) {
+  apply({{"one", "pp/aa-v1"}});
+  converge();
+  Submit destroy;
+  destroy.kind = JobKind::destroy;
+  destroy.environment = "stage";
+  destroy.deployment = "one";
+  h.submit(destroy);
+  const JobId job = converge();
+  EXPECT_THAT(h.log_texts(job), Contains("Converge: Skipping deployment one, because its status is set to 'empty'."));
+  apply({{"one", "pp/aa-v1"}});
+  converge();
+  EXPECT_EQ(h.status("one"), "ok");
+}
+
+TEST(RetryDelay, grows_to_five_minutes) {
+  std::vector<long> seconds;
+  for (int tried : {1, 2, 3, 4, 5, 6, 100}) seconds.push_back(retry_delay(tried).count() / 1000);
+  EXPECT_EQ(seconds, (std::vector<long>{2, 7, 20, 54, 148, 300, 300}));
+}
+
+}  // namespace converge_test
+}  // namespace escape::controller::testing

@@ -1,0 +1,160 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "controller/core/model.h"
+#include "protocol/messages/agent.h"
+#include "protocol/messages/client.h"
+#include "shared/base/result.h"
+#include "shared/base/time.h"
+
+namespace escape::controller {
+
+/// Names one live connection, made by the shell: unique for the life of the process.
+using SessionId = std::uint64_t;
+
+struct Settings {
+  Millis heartbeat{10'000};
+  int missed_beats = 3;
+  Millis agent_wait{60'000};  ///< an offer that never left because the agent is away fails its job after this
+  Millis resend_offer{5'000};
+  Millis step_time_limit{3'600'000};
+  Millis cancel_grace{10'000};
+  int inventory_port = 0;
+  std::string inventory_url;
+  bool is_embedded = false;    ///< inproc agent and client are this process; its agent serves every environment
+  std::string user = "local";  ///< the principal's name of whoever speaks from this very process
+};
+
+/// What the core is told. Everything may come late, twice, out of order or never.
+namespace input {
+
+/// A message of an agent's session. `key` is from CURVE (empty: this process).
+struct AgentMessage {
+  SessionId session = 0;
+  std::string key;
+  protocol::FromAgent message;
+};
+/// A request that changes something (reads are answered from the store, not here). `principal` was looked up from the
+/// key by `Core::principal_of`.
+struct ClientMessage {
+  SessionId session = 0;
+  std::string key;
+  std::string request_id;
+  protocol::Request request;
+};
+/// The inventory's answer to effects.resolve.
+struct Resolved {
+  JobId job = 0;
+  Result<release::ReleaseRecord> record;
+};
+/// A release became visible in the controller's own inventory (committed before this): tells it in the event log,
+/// "release.published".
+struct Published {
+  release::ReleaseRecord record;
+  std::string by;
+};
+/// The transport could not deliver to that session (its connection is gone).
+struct SessionGone {
+  SessionId session = 0;
+};
+/// Time has come (wake_at). Give it after everything else that is ready: waiting messages may show that a silent agent
+/// lives.
+struct Tick {};
+/// First input of a life: re-derives what was not sent before the last one ended.
+struct Started {};
+
+}  // namespace input
+
+using Input = std::variant<input::AgentMessage, input::ClientMessage, input::Resolved, input::Published,
+                           input::SessionGone, input::Tick, input::Started>;
+
+/// What must happen because of one input. Carried out in this order, in one place: write (one synced batch per loop
+/// turn), then send, then arm.
+struct Effects {
+  std::vector<Change> changes;
+  struct ToAgentSession {
+    SessionId session = 0;
+    protocol::ToAgent message;
+  };
+  struct ToClientSession {
+    SessionId session = 0;
+    protocol::ClientReply reply;
+  };
+  struct Resolve {
+    JobId job = 0;
+    release::ReleaseQuery query;
+  };
+  std::vector<ToAgentSession> to_agents;
+  std::vector<ToClientSession> to_clients;
+  std::vector<Resolve> resolve;
+  std::vector<SessionId> close;    ///< sessions that must not be listened to any more
+  std::optional<Instant> wake_at;  ///< next deadline of the whole core
+  std::string ignored;             ///< why nothing happened: for the log and the tests
+};
+
+/// The controller's decisions. Pure: no socket, disk, clock or random source; the same state and inputs give the same
+/// effects.
+///
+/// Its memory and the changes it hands out are always the same thing (`record` does both), so what the shell commits is
+/// what the next input sees. When a commit fails the process must end: memory is ahead of the disk then.
+///
+/// Thread: the controller loop.  Durable: through Effects::changes.  Errors: answered to whoever asked; never thrown.
+class Core {
+ public:
+  Core(State state, Settings settings);
+  ~Core();
+
+  Effects on(const Input& input, Now now);
+
+  const State& state() const;
+  /// "online", "suspect", "offline" for an enrolled agent.
+  std::string_view liveness(const AgentId& agent) const;
+  Timestamp last_seen(const AgentId& agent) const;
+
+  /// ZAP: whether a CURVE key may speak on a socket of that domain ("agents", "clients", "events").
+  bool is_allowed(std::string_view domain, std::string_view key) const;
+  /// Whose key it is; nullptr for unknown. The empty key is this process's user (embedded), an admin.
+  const Principal* principal_of(std::string_view key) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The allow-list: whether a principal may make that request (role and environments). Error: refused, saying what is
+/// missing.
+Result<> check_allowed(const Principal& principal, const protocol::Request& request);
+
+/// Values of a stage's declared inputs from all sources (spec/variables.md §5, §7 B) without the `$` language, or the
+/// first missing or malformed one. Later sources win: environment, deployment, stage (`-v`).
+struct InputSources {
+  const Value::Object* environment = nullptr;
+  const Value::Object* deployment = nullptr;
+  const Value::Object* user = nullptr;
+};
+Result<Value::Object> calculate_inputs(const release::Metadata& metadata, release::Scope scope,
+                                       const InputSources& sources);
+/// Declared outputs of a stage from what the scripts wrote (spec/variables.md §8).
+Result<Value::Object> calculate_outputs(const release::Metadata& metadata, release::Scope scope,
+                                        const Value::Object& raw);
+/// Text form of a value in a script's environment (spec/variables.md §10): bool `1`/`0`, lists compact JSON.
+std::string to_variable_text(const Value& value);
+
+/// What converge would do, in order (spec/state-model.md §8 with the rows of spec/shortcomings.md §4 turned round):
+/// desired release resolved and compared with what runs, inputs compared with what was given. Shared by the engine and
+/// --dry-run.
+struct DesiredVersion {
+  DeploymentKey key;
+  Result<release::ReleaseRecord> record;
+};
+std::vector<protocol::PlannedChange> plan_converge(const State& state, std::string_view environment,
+                                                   const std::vector<DesiredVersion>& desired, bool refresh,
+                                                   Timestamp now);
+
+}  // namespace escape::controller

@@ -1,0 +1,237 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "controller/core/core.h"
+#include "controller/core/recorder.h"
+#include "controller/core/timers.h"
+#include "shared/release/metadata.h"
+
+/// The inside of the core. One struct, because every decision may touch any row; its functions are spread over one file
+/// for each entity, and each is declared below under the name of its file.
+///
+/// `rows` is what is durable. Everything else here is re-derived when a life begins (`core.cc`, `agents.cc`): who is
+/// connected, which deadlines run, indexes.
+namespace escape::controller {
+
+/// The one agent of an embedded controller: this process.
+inline constexpr std::string_view embedded_agent = "local";
+/// Names of workspace agents begin with this; no enrolled agent's name holds a colon.
+inline constexpr std::string_view workspace_prefix = "workspace:";
+/// After a start agents need a moment to come back: only then is it worth telling people that a job waits for one.
+inline constexpr Millis quiet_wait{2'000};
+/// Repeats of a request come within seconds; a day covers a client that was suspended meanwhile.
+inline constexpr Micros answers_kept{std::chrono::hours(24)};
+
+/// One step of a job as planned from its release: which script of which stage, and what it means for the record.
+struct Step {
+  std::string stage;                                    ///< "build" or "deploy"
+  std::string name;                                     ///< "pre_deploy" …
+  state::StatusCode status = state::StatusCode::empty;  ///< of the stage while it runs
+  enum class Part { pre, main, post, test, pre_destroy, destroy, post_destroy } part = Part::main;
+};
+
+struct Core::Impl {
+  Impl(State state, Settings s);
+
+  // core.cc: inputs, one handler each
+  Effects on(const Input& input, Now at);
+  void on_input(const input::AgentMessage& got);
+  void on_input(const input::ClientMessage& got);
+  void on_input(const input::Resolved& got);
+  void on_input(const input::Published& got);
+  void on_input(const input::SessionGone& got);
+  void on_input(const input::Tick&);
+  void on_input(const input::Started&);
+  void ignore(std::string why) { effects.ignored = std::move(why); }
+  void send(SessionId session, protocol::ToAgent message) {
+    effects.to_agents.push_back({session, std::move(message)});
+  }
+  void tell(std::string kind, std::string_view principal, const DeploymentKey& where, JobId job,
+            Value::Object data = {});
+  const Principal* principal_of(std::string_view key) const;
+  bool is_allowed(std::string_view domain, std::string_view key) const;
+
+  // requests.cc, enrolment.cc: what people ask for besides jobs
+  Result<protocol::Reply> answer(const Principal& by, const input::ClientMessage& got);
+  void answer_again(const input::ClientMessage& got, const AnsweredRequest& answered);
+  void remember_answer(const Principal& by, const protocol::ClientReply& reply);
+  Result<protocol::Reply> apply_environment(const Principal& by, const protocol::request::ApplyEnvironment& asked);
+  Result<protocol::Reply> remove_environment(const Principal& by, const protocol::request::RemoveEnvironment& asked);
+  Result<protocol::Reply> create_deployment(const Principal& by, const protocol::request::CreateDeployment& asked);
+  void make_environment(const Principal& by, const std::string& name, bool is_trial);
+  Result<> check_desired(const DeploymentKey& key, std::string_view query) const;
+  void set_desired(const Principal& by, const DeploymentKey& key, const std::string& query);
+  Result<protocol::Reply> invite(const Principal& by, const protocol::request::Invite& asked);
+  Result<protocol::Reply> enrol(const input::ClientMessage& got, const protocol::request::Enrol& asked);
+  Result<protocol::Reply> remove_agent(const Principal& by, const protocol::request::RemoveAgent& asked);
+  Result<protocol::Reply> remove_principal(const Principal& by, const protocol::request::RemovePrincipal& asked);
+  void join(SessionId session, const std::string& key, const protocol::Join& asked);
+  Result<AgentId> enrol_agent(const std::string& key, const protocol::Join& asked);
+  Result<> check_invitation(const Invitation* invitation, std::string_view public_key) const;
+
+  // submit.cc: what a job must be before it gets a number
+  Result<protocol::Reply> submit(const Principal& by, const std::string& key, const protocol::request::Submit& asked);
+  Result<Job> job_of(const protocol::request::Submit& asked) const;
+  /// Whether the job may begin in the state as it is now: asked when it is submitted with nobody in front of it, and
+  /// when it starts.
+  Result<> check_startable(const Job& job) const;
+
+  // promote.cc
+  Result<> aim_promotion(Job& job) const;
+
+  // jobs.cc: queue, start, settle
+  void add_job(Job job, std::string_view first_words = {});
+  void start_what_may();
+  void start(JobId number);
+  void begin(JobId number);
+  void aim_at_deployed(JobId number);
+  void resolve(const Job& job);
+  void log_next_part(const Job& job);
+  void succeed(JobId number);
+  void fail_job(JobId number, Error error, std::string_view last_output = {});
+  void cancel_now(JobId number);
+  void settle(JobId number, JobOutcome outcome, const Error& why);
+  void release_lock(const Job& job);
+  std::string waiting_text(const Job& holder) const;
+  const Job* find_live(JobId number) const;  ///< not settled, or nullptr
+  const release::Metadata& metadata_of(JobId number);
+
+  // steps.cc: a stage's record while its scripts run
+  std::vector<Step> steps_of(const Job& job) const;
+  Result<> prepare(JobId number);
+  void advance(JobId number);
+  Result<> enter(JobId number, const Step& step);
+  Result<> leave(JobId number, const Step& step, const Task* task);
+  Result<> calculate(JobId number, const Step& step);
+  void finish_stage(JobId number, const Step& step);
+  void mark_failed(const Job& job, const std::string& why);
+  void go(state::StageRecord& stage, state::StatusCode to, const Job& job, std::string data = {});
+  void tell_deployed(const Job& job, const std::optional<state::DeployedRelease>& before);
+
+  // dispatch.cc: which agent, and the offer
+  void dispatch(TaskId id);
+  std::optional<AgentId> choose_agent(const Job& job) const;
+  Result<> check_has_agent(const Job& job) const;
+  std::optional<AgentId> workspace_agent_of(const Job& job) const;
+  void offer(TaskId id, SessionId session);
+  protocol::Offer offer_of(const Task& task);
+  void fill_variables(Task& task);
+  void wait_for_agent(TaskId id);
+  void give_notice(TaskId id);
+  void stop_waiting(TaskId id);
+  void say_again(TaskId id);
+  void cancel_timers(TaskId id);
+  std::string describe_wait(const Job& job, const Task& task) const;
+
+  // tasks.cc: what agents report
+  const Task* task_from(const AgentId& agent, TaskId id, Attempt attempt);
+  void on_message(const AgentId& agent, SessionId session, const protocol::Accepted& got);
+  void on_message(const AgentId& agent, SessionId session, const protocol::Declined& got);
+  void on_message(const AgentId& agent, SessionId session, const protocol::Output& got);
+  void on_message(const AgentId& agent, SessionId session, const protocol::Finished& got);
+  void accept(TaskId id);
+  void append_output(TaskId id, std::uint64_t offset, std::string_view bytes);
+  void settle_task(TaskId id, protocol::TaskOutcome outcome, int exit_status, std::string message);
+  void after_step(TaskId id);
+  void mark_unknown(TaskId id);
+  Error failure_of(const Task& task) const;
+
+  // cancel.cc
+  Result<protocol::Reply> cancel(const Principal& by, JobId number);
+  std::string cancel_live(JobId number, const std::string& by);
+  void send_cancel(const Task& task);
+
+  // agents.cc: sessions and liveness
+  struct Presence {
+    SessionId session = 0;  ///< 0: not connected
+    std::string_view liveness = "offline";
+    bool was_here = false;  ///< in this life of the controller
+    Instant heard{};
+    Timestamp seen{};
+  };
+  void on_hello(SessionId session, const std::string& key, const protocol::Hello& hello);
+  Result<AgentId> who_greets(const std::string& key, const protocol::Hello& hello) const;
+  void open_session(const AgentId& agent, SessionId session, const protocol::Hello& hello);
+  void reconcile(const AgentId& agent, SessionId session, const protocol::Hello& hello);
+  void heard(const AgentId& agent);
+  void check_liveness(const AgentId& agent);
+  void lose_agent(const AgentId& agent, std::string_view why);
+  void refuse_session(SessionId session, ErrorKind kind, std::string message, bool is_final);
+  SessionId session_of(const AgentId& agent) const;
+  void index_agent(const Agent& agent);
+  void bind(TaskId id, const AgentId& agent);
+  void unbind(TaskId id);
+
+  // converge_job.cc
+  void begin_converge(JobId number);
+  void resolve_next(JobId number);
+  void on_desired_resolved(JobId number, Result<release::ReleaseRecord> record);
+  void make_children(JobId number);
+  void make_child(JobId number, const protocol::PlannedChange& change, const DesiredVersion* desired);
+  void log_skipped(JobId number, const protocol::PlannedChange& change);
+  void child_settled(const Job& child);
+  void finish_converge(JobId number);
+
+  // job_log.cc
+  void log(const Job& job, std::string_view level, std::string text, std::vector<std::string> sections);
+  void log(const Job& job, std::string_view level, std::string text);
+
+  Settings settings;
+  Recorder rows;
+  Principal self;  ///< who speaks from this very process
+  Now now{};
+  Effects effects;
+
+  Timers timers;
+  std::map<SessionId, AgentId> sessions;
+  std::map<AgentId, Presence> presence;
+  std::map<std::string, AgentId> agent_by_key;
+  std::map<std::string, std::string> principal_by_key;
+  std::map<std::string, std::set<AgentId>> agents_of;  ///< by environment
+  std::map<AgentId, std::set<TaskId>> work;     ///< current tasks of unsettled jobs, by the agent they are bound to
+  std::set<TaskId> unbound;                     ///< tasks of workspace jobs whose process has not joined yet
+  std::map<JobId, std::set<JobId>> children;    ///< unsettled, by converge job
+  std::map<JobId, release::Metadata> metadata;  ///< decoded plans of unsettled jobs
+  struct Converging {
+    std::vector<DeploymentKey> keys;
+    std::vector<DesiredVersion> resolved;
+  };
+  std::map<JobId, Converging> converging;
+  std::deque<JobId> to_start;
+  Timestamp answers_checked_at{};
+};
+
+/// "deploy" → "Deploy": the section of a job's log and of its children in a converge's.
+/// What a job does at a step: its own kind, but for a build that goes on to test and destroy what it built.
+JobKind kind_at(const Job& job, std::uint32_t index);
+std::vector<std::string> sections_of(const Job& job);
+std::string_view section_word(JobKind kind);
+DeploymentKey deployment_of(const Job& job);
+/// What a job locks; a converge locks its environment under an empty name, so that two of them queue.
+DeploymentKey lock_of(const Job& job);
+JobId root_number(const Job& job);
+const state::StageRecord* find_stage(const State& state, const DeploymentKey& key, std::string_view stage);
+/// The deployment when it holds something of another package than `application`.
+const state::Deployment* holds_other_package(const State& state, const DeploymentKey& key,
+                                             std::string_view application);
+Error other_package(const state::Deployment& deployment, std::string_view application);
+/// Values of a task's environment (spec/variables.md §10) from the stage's record.
+std::map<std::string, std::string> variables_for(const release::Metadata& metadata, const state::StageRecord& stage,
+                                                 const std::map<std::string, std::string>& previous, bool with_outputs);
+std::map<std::string, std::string> previous_variables(const state::StageRecord& stage);
+/// Names among `variables` whose values must be masked.
+std::vector<std::string> secret_variables(const release::Metadata& metadata,
+                                          const std::map<std::string, std::string>& variables);
+/// Ids in `given` that the release does not declare: an error that names the nearest declared one.
+Result<> check_declared(const release::Metadata& metadata, const Value::Object& given);
+/// Seconds until the next try after `tried` failures: e^tried, at most five minutes.
+Millis retry_delay(int tried);
+
+}  // namespace escape::controller

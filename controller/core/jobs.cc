@@ -1,0 +1,249 @@
+#include <fmt/core.h>
+
+#include "controller/core/engine.h"
+#include "shared/base/check.h"
+#include "shared/codec/domain.h"
+
+namespace escape::controller {
+namespace {
+
+/// Waiting jobs beyond this keep naming the job that was in front when they came: nobody reads that far down.
+constexpr std::size_t waiting_told = 64;
+
+std::string start_text(JobKind kind) {
+  switch (kind) {
+    case JobKind::deploy:
+    case JobKind::promote:
+      return "Deploying.";
+    case JobKind::build:
+      return "Starting build.";
+    case JobKind::test:
+      return "Running tests.";
+    case JobKind::smoke:
+      return "Running smoke tests.";
+    case JobKind::destroy:
+      return "Destroying deployment.";
+    case JobKind::converge:
+      return "";
+  }
+  return "";
+}
+
+std::string success_text(const Job& job, JobKind kind) {
+  switch (kind) {
+    case JobKind::deploy:
+    case JobKind::promote:
+      return fmt::format("Successfully deployed {} with deployment name {} in the {} environment.", job.release,
+                         job.deployment, job.environment);
+    case JobKind::build:
+      return "Completed build";
+    case JobKind::test:
+      return "Tests passed.";
+    case JobKind::smoke:
+      return "Smoke tests passed.";
+    case JobKind::destroy:
+      return "Destruction complete";
+    case JobKind::converge:
+      return "";
+  }
+  return "";
+}
+
+Error moved_package(const Job& job, const release::ReleaseRecord& record) {
+  return {ErrorKind::conflict,
+          fmt::format("{} in the inventory has the digest {}, but {} was asked for.", to_string(record.id),
+                      record.sha256, job.expected_sha256),
+          "Releases never change, so somebody replaced the package behind the inventory: find out who before you "
+          "deploy it.",
+          {}};
+}
+
+}  // namespace
+
+DeploymentKey deployment_of(const Job& job) { return {job.environment, job.deployment}; }
+DeploymentKey lock_of(const Job& job) {
+  return {job.environment, job.kind == JobKind::converge ? std::string() : job.deployment};
+}
+
+const Job* Core::Impl::find_live(JobId number) const {
+  auto found = rows.state().jobs.find(number);
+  if (found == rows.state().jobs.end() || found->second.phase == JobPhase::settled) return nullptr;
+  return &found->second;
+}
+
+const release::Metadata& Core::Impl::metadata_of(JobId number) {
+  auto known = metadata.find(number);
+  if (known != metadata.end()) return known->second;
+  Result<release::Metadata> decoded = codec::metadata_from_value(rows.state().plans.at(number).metadata);
+  CHECK(decoded.has_value());  // it was written from a decoded one
+  return metadata.emplace(number, std::move(decoded).value()).first->second;
+}
+
+std::string Core::Impl::waiting_text(const Job& holder) const {
+  if (holder.kind == JobKind::converge) {
+    return fmt::format("waiting for job {} ({}, converge {})", holder.number, holder.principal, holder.environment);
+  }
+  return fmt::format("waiting for job {} ({}, {} {} → {})", holder.number, holder.principal, name_of(holder.kind),
+                     holder.deployment, holder.environment);
+}
+
+/// Durable from here on. With nobody in front of it, it starts in the same commit. `first_words` open its log.
+void Core::Impl::add_job(Job job, std::string_view first_words) {
+  const JobId number = job.number;
+  const DeploymentKey key = lock_of(job);
+  job.created_at = now.wall;
+  rows.put(job);
+  if (!first_words.empty()) log(job, "info", std::string(first_words), {std::string(section_word(job.kind))});
+  tell("job.queued", job.principal, deployment_of(job), number,
+       {{"kind", name_of(job.kind)}, {"release", job.release.empty() ? job.release_query : job.release}});
+  auto lock = rows.state().locks.find(key);
+  if (lock == rows.state().locks.end()) {
+    rows.put(Lock{.key = key, .holder = number, .since = now.wall, .waiting = {}});
+    to_start.push_back(number);
+    return;
+  }
+  rows.edit_lock(key).waiting.push_back(number);
+  const std::string text = waiting_text(rows.state().jobs.at(lock->second.holder));
+  rows.edit(number).message = text;
+  log(job, "info", "W" + text.substr(1) + ".");
+}
+
+void Core::Impl::start_what_may() {
+  while (!to_start.empty()) {
+    const JobId next = to_start.front();
+    to_start.pop_front();
+    if (find_live(next)) start(next);
+  }
+}
+
+void Core::Impl::start(JobId number) {
+  Job& job = rows.edit(number);
+  job.phase = JobPhase::running;
+  job.started_at = now.wall;
+  job.message.clear();
+  tell("job.started", job.principal, deployment_of(job), number, {{"kind", name_of(job.kind)}});
+  if (job.kind == JobKind::converge) return begin_converge(number);
+  log(job, "info", start_text(job.kind));
+  if (Result<> startable = check_startable(job); !startable) return fail_job(number, startable.error());
+  if (rows.state().plans.contains(number)) return begin(number);
+  // They mean what is deployed when their turn comes, which an earlier job may have changed since they were asked for.
+  if (job.kind == JobKind::smoke || job.kind == JobKind::destroy) aim_at_deployed(number);
+  resolve(job);
+}
+
+/// The exact release that a smoke or destroy acts on.
+void Core::Impl::aim_at_deployed(JobId number) {
+  Job& job = rows.edit(number);
+  const std::vector<std::string> stages = job.stages.empty() ? std::vector<std::string>{"deploy"} : job.stages;
+  for (const std::string& name : stages) {
+    const state::StageRecord* stage = find_stage(rows.state(), deployment_of(job), name);
+    if (!stage || stage->release.version.empty()) continue;
+    job.release_query = rows.state().deployments.at(deployment_of(job)).release + "-v" + stage->release.version;
+    job.expected_sha256 = stage->release.sha256;
+  }
+}
+
+void Core::Impl::resolve(const Job& job) {
+  Result<release::ReleaseQuery> query = release::parse_release_query(job.release_query);
+  if (!query) return fail_job(job.number, query.error());
+  effects.resolve.push_back({job.number, std::move(query).value()});
+}
+
+void Core::Impl::on_input(const input::Resolved& got) {
+  const Job* found = find_live(got.job);
+  if (!found || found->phase != JobPhase::running) return ignore("the job that asked has ended");
+  if (found->kind == JobKind::converge) return on_desired_resolved(got.job, got.record);
+  if (rows.state().plans.contains(got.job)) return ignore("the job's release is already known");
+  if (!got.record) return fail_job(got.job, got.record.error());
+  const release::ReleaseRecord& record = got.record.value();
+  if (!found->expected_sha256.empty() && record.sha256 != found->expected_sha256) {
+    return fail_job(got.job, moved_package(*found, record));
+  }
+  Job& job = rows.edit(got.job);
+  job.release = to_string(record.id);
+  job.sha256 = record.sha256;
+  job.size = record.size;
+  rows.put(JobPlan{got.job, codec::metadata_to_value(record.metadata)});
+  metadata[got.job] = record.metadata;
+  begin(got.job);
+}
+
+/// The release is known: from here on the job leaves traces in the deployment.
+void Core::Impl::begin(JobId number) {
+  if (Result<> prepared = prepare(number); !prepared) return fail_job(number, prepared.error());
+  advance(number);
+}
+
+/// A build that goes on to test what it built says where one part ends and the next begins.
+void Core::Impl::log_next_part(const Job& job) {
+  if (job.current == 0) return;
+  const JobKind before = kind_at(job, job.current - 1);
+  const JobKind next = kind_at(job, job.current);
+  if (before == next) return;
+  log(job, "success", success_text(job, before), {std::string(section_word(before))});
+  log(job, "info", start_text(next));
+}
+
+void Core::Impl::succeed(JobId number) {
+  const Job& job = *find_live(number);
+  log(job, "success", success_text(job, kind_at(job, job.current)));
+  settle(number, JobOutcome::ok, {});
+}
+
+void Core::Impl::fail_job(JobId number, Error error, std::string_view last_output) {
+  const Job& job = *find_live(number);
+  log(job, "error", "Error: " + describe(error));
+  if (!last_output.empty()) error.message += "\n" + std::string(last_output);
+  mark_failed(job, describe(error));
+  settle(number, error.kind == ErrorKind::cancelled ? JobOutcome::cancelled : JobOutcome::failed, error);
+}
+
+void Core::Impl::settle(JobId number, JobOutcome outcome, const Error& why) {
+  Job& job = rows.edit(number);
+  for (std::uint32_t index = 0; index < job.task_count; ++index) {
+    const TaskId id{number, index};
+    auto task = rows.state().tasks.find(id);
+    if (task == rows.state().tasks.end()) continue;
+    cancel_timers(id);
+    unbind(id);
+    if (task->second.phase != TaskPhase::settled) rows.edit(id).phase = TaskPhase::skipped;
+  }
+  job.phase = JobPhase::settled;
+  job.outcome = outcome;
+  job.settled_at = now.wall;
+  job.message.clear();
+  if (outcome != JobOutcome::ok) {
+    job.error_kind = std::string(kind_name(why.kind));
+    job.message = describe(why);
+    job.hint = why.hint;
+  }
+  tell(
+      "job.settled", job.principal, deployment_of(job), number,
+      {{"kind", name_of(job.kind)}, {"outcome", name_of(outcome)}, {"release", job.release}, {"message", job.message}});
+  metadata.erase(number);
+  converging.erase(number);
+  release_lock(job);
+  if (job.parent != 0) child_settled(job);
+}
+
+/// The next in the queue takes the lock in the same commit; nobody can come between.
+void Core::Impl::release_lock(const Job& job) {
+  const DeploymentKey key = lock_of(job);
+  auto found = rows.state().locks.find(key);
+  if (found == rows.state().locks.end()) return;
+  Lock& lock = rows.edit_lock(key);
+  if (lock.holder != job.number) {
+    std::erase(lock.waiting, job.number);
+    return;
+  }
+  if (lock.waiting.empty()) return rows.remove_lock(key);
+  lock.holder = lock.waiting.front();
+  lock.since = now.wall;
+  lock.waiting.erase(lock.waiting.begin());
+  to_start.push_back(lock.holder);
+  const std::string text = waiting_text(rows.state().jobs.at(lock.holder));
+  for (std::size_t i = 0; i < std::min(lock.waiting.size(), waiting_told); ++i)
+    rows.edit(lock.waiting[i]).message = text;
+}
+
+}  // namespace escape::controller

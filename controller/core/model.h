@@ -1,0 +1,203 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "protocol/messages/agent.h"
+#include "protocol/messages/client.h"
+#include "shared/base/ids.h"
+#include "shared/base/time.h"
+#include "shared/base/value.h"
+#include "shared/release/metadata.h"
+#include "shared/state/deployment.h"
+
+/// The rows that the controller keeps, and the changes that the core makes to them. Each row is stored whole, as a
+/// msgpack map (controller/store/rows.h); the live ones are also held in memory by the core.
+namespace escape::controller {
+
+using protocol::JobKind;
+using protocol::JobOutcome;
+using protocol::JobPhase;
+using protocol::TaskOutcome;
+using protocol::TaskPhase;
+
+struct DeploymentKey {
+  std::string environment;
+  std::string deployment;
+  friend auto operator<=>(const DeploymentKey&, const DeploymentKey&) = default;
+};
+
+/// One thing that a user asked for, durable from the moment the number is answered.
+struct Job {
+  JobId number = 0;
+  JobKind kind = JobKind::deploy;
+  JobPhase phase = JobPhase::queued;
+  JobOutcome outcome = JobOutcome::none;
+  std::string error_kind, message, hint;
+  std::string environment, deployment;
+  std::string release_query;  ///< as asked
+  std::string release;        ///< "project/name-v1.0" once resolved
+  std::string sha256;
+  std::uint64_t size = 0;
+  std::string from_environment, from_deployment;  ///< promote
+  std::string expected_sha256;
+  Value::Object inputs;  ///< -v
+  bool refresh = false;
+  Millis step_time_limit{0};
+  std::string workspace;            ///< folder of a workspace job
+  std::vector<std::string> stages;  ///< destroy, or what a build goes on with
+  std::string principal;
+  std::string workspace_key;  ///< key (empty on inproc) of the session whose process runs a workspace job
+  JobId parent = 0;
+  std::vector<JobId> children;  ///< of a converge
+  bool cancel_requested = false;
+  std::string cancelled_by;
+  std::uint32_t current = 0;  ///< index of the task being worked on; tasks.size() when none is left
+  std::uint32_t task_count = 0;
+  std::uint64_t log_entries = 0;  ///< root jobs: entries written so far
+  Timestamp created_at{}, started_at{}, settled_at{};
+  std::map<std::string, std::string> previous_variables;  ///< INPUT_PREVIOUS_…: the values of the run before this one
+  int tried = 0;                    ///< failed tries in a row before this job: converge's back-off counts on
+  bool removes_deployment = false;  ///< destroy: the deployment goes when it ends well
+  std::vector<std::string> failed_deployments;  ///< converge: names of the deployments that failed so far
+  friend bool operator==(const Job&, const Job&) = default;
+};
+
+/// The compiled release of a job, written once when it is resolved.
+struct JobPlan {
+  JobId job = 0;
+  Value metadata;  ///< release.json
+  friend bool operator==(const JobPlan&, const JobPlan&) = default;
+};
+
+/// One step on one agent.
+struct Task {
+  TaskId id;
+  Attempt attempt = 1;
+  std::string stage;  ///< "build" or "deploy"
+  std::string step;   ///< "pre_deploy" …
+  AgentId agent;      ///< bound when first offered, never changed for this attempt
+  TaskPhase phase = TaskPhase::planned;
+  bool was_sent = false;  ///< an offer left for the agent (set in the same batch that precedes the send)
+  std::optional<TaskOutcome> outcome;
+  int exit_status = 0;
+  std::string message;
+  Value::Object outputs;
+  bool has_outputs = false;
+  std::uint64_t output_bytes = 0;                ///< committed so far
+  std::map<std::string, std::string> variables;  ///< what the offer carries; kept so that a resend is the same
+  Value::Object outputs_before;
+  Timestamp started_at{}, ended_at{};
+  std::string last_output;  ///< the end of the output, for the message when the step fails
+  friend bool operator==(const Task&, const Task&) = default;
+};
+
+/// An enrolled host, or a person's process that joined for a workspace job (never stored).
+struct Agent {
+  AgentId name;
+  std::string key;
+  std::string environment;
+  std::map<std::string, std::string> labels;
+  protocol::HostFacts host;
+  Timestamp enrolled_at{};
+  Timestamp last_seen{};
+  friend bool operator==(const Agent&, const Agent&) = default;
+};
+
+/// A person's or tool's key and what it may do.
+struct Principal {
+  std::string name;
+  std::string key;
+  std::string role;  ///< admin, operator, reader
+  std::vector<std::string> environments;
+  Timestamp enrolled_at{};
+  friend bool operator==(const Principal&, const Principal&) = default;
+};
+
+/// A token that was given out. `key` is the public key derived from its seed; the seed is not kept.
+struct Invitation {
+  std::string key;
+  std::string name;
+  std::string role;  ///< agent, admin, operator, reader
+  std::string environment;
+  std::vector<std::string> environments;
+  std::map<std::string, std::string> labels;
+  std::string invited_by;
+  Timestamp valid_until{};
+  std::string used_by_key;  ///< set by the first Join or Enrol: repeating with that key is answered again
+  std::string used_by_name;
+  friend bool operator==(const Invitation&, const Invitation&) = default;
+};
+
+/// Who works on a deployment, and who waits (in order).
+struct Lock {
+  DeploymentKey key;
+  JobId holder = 0;
+  Timestamp since{};
+  std::vector<JobId> waiting;
+  friend bool operator==(const Lock&, const Lock&) = default;
+};
+
+/// The answer to a request that changed something, by (principal, request id): what a repeat is answered with.
+struct AnsweredRequest {
+  std::string principal;
+  std::string id;
+  Value reply;  ///< {type, body}: the encoded protocol::ClientReply
+  Timestamp at{};
+  friend bool operator==(const AnsweredRequest&, const AnsweredRequest&) = default;
+};
+
+struct LogLine {
+  JobId root = 0;  ///< whose log it is written to
+  protocol::LogEntry entry;
+};
+
+struct RemovedDeployment {
+  DeploymentKey key;
+};
+struct RemovedEnvironment {
+  std::string name;
+};
+struct RemovedAgent {
+  AgentId name;
+};
+struct RemovedPrincipal {
+  std::string name;
+};
+struct RemovedInvitation {
+  std::string key;
+};
+struct RemovedLock {
+  DeploymentKey key;
+};
+
+/// What a loop turn commits in one synced batch. A row replaces the one of the same key.
+using Change = std::variant<state::Environment, RemovedEnvironment, state::Deployment, RemovedDeployment, Job, JobPlan,
+                            Task, Agent, RemovedAgent, Principal, RemovedPrincipal, Invitation, RemovedInvitation, Lock,
+                            RemovedLock, AnsweredRequest, LogLine, protocol::EventView>;
+
+/// Everything the core holds in memory, as loaded from the store at start: all of the small tables, and of jobs and
+/// tasks only those that have not settled.
+struct State {
+  std::string instance;  ///< 16 bytes, made with the data folder
+  Epoch epoch = 0;       ///< already raised for this start
+  JobId last_job = 0;
+  EventSequence last_event = 0;
+  std::map<std::string, state::Environment> environments;
+  std::map<DeploymentKey, state::Deployment> deployments;
+  std::map<JobId, Job> jobs;
+  std::map<JobId, JobPlan> plans;
+  std::map<TaskId, Task> tasks;
+  std::map<AgentId, Agent> agents;
+  std::map<std::string, Principal> principals;    ///< by name
+  std::map<std::string, Invitation> invitations;  ///< by key
+  std::map<DeploymentKey, Lock> locks;
+  std::map<std::pair<std::string, std::string>, AnsweredRequest> answered;  ///< (principal, id), of the last day
+  friend bool operator==(const State&, const State&) = default;
+};
+
+}  // namespace escape::controller

@@ -1,0 +1,148 @@
+#include <gmock/gmock.h>
+
+#include "controller/core/harness_for_tests.h"
+#include "shared/codec/domain.h"
+
+namespace escape::controller::testing {
+namespace requests_test {
+
+namespace request = protocol::request;
+namespace reply = protocol::reply;
+
+struct RequestsTest : ::testing::Test {
+  RequestsTest() { h.releases["pp/aa-v1"] = make_release("pp/aa-v1"); }
+  std::string enrol_person(const std::string& name, const std::string& role,
+                           std::vector<std::string> environments = {}) {
+    request::Invite invite;
+    invite.role = role;
+    invite.name = name;
+    invite.environments = std::move(environments);
+    invite.key = test_key("invitation of " + name);
+    h.ask(invite);
+    request::Enrol enrol;
+    enrol.public_key = test_key(name);
+    EXPECT_EQ(std::get<reply::Enrolled>(h.ask(enrol, {}, invite.key)).principal, name);
+    EXPECT_EQ(std::get<reply::Enrolled>(h.ask(enrol, {}, invite.key)).principal, name) << "answered again";
+    return test_key(name);
+  }
+  reply::Failed refused(request::Submit asked, std::string_view key) {
+    return std::get<reply::Failed>(h.ask(asked, {}, key));
+  }
+  Harness h;
+};
+
+TEST_F(RequestsTest, people_act_under_their_key_and_role) {
+  const std::string alice = enrol_person("alice", "operator", {"test"});
+  const std::string bob = enrol_person("bob", "reader");
+  request::Submit asked;
+  asked.environment = "stage";
+  asked.release = "pp/aa-v1";
+  EXPECT_EQ(refused(asked, alice).message, "alice may not act in the environment 'stage'.");
+  EXPECT_EQ(refused(asked, bob).message, "bob has the role reader, and 'submit' needs the role operator.");
+  EXPECT_EQ(refused(asked, test_key("mallory")).message, "This key is not enrolled.");
+  EXPECT_TRUE(h.core->is_allowed("clients", alice));
+  EXPECT_TRUE(h.core->is_allowed("agents", alice)) << "its workspace jobs";
+  EXPECT_FALSE(h.core->is_allowed("agents", bob));
+  EXPECT_TRUE(h.core->is_allowed("events", bob));
+  EXPECT_FALSE(h.core->is_allowed("events", test_key("mallory")));
+  EXPECT_FALSE(h.core->is_allowed("nonsense", alice));
+  asked.environment = "test";
+  h.enrol("t1", "test", false);
+  const auto job = std::get<reply::JobMade>(h.ask(asked, {}, alice)).job;
+  EXPECT_EQ(h.job(job).principal, "alice");
+  h.ask(request::RemovePrincipal{"alice"});
+  EXPECT_FALSE(h.core->is_allowed("clients", alice));
+}
+
+TEST_F(RequestsTest, the_last_administrator_stays) {
+  enrol_person("root", "admin");
+  EXPECT_EQ(h.refusal(request::RemovePrincipal{"root"}).message, "root is the last administrator.");
+}
+
+TEST_F(RequestsTest, workspace_processes_are_told_apart_by_person_and_folder) {
+  const std::string alice = enrol_person("alice", "operator");
+  request::Submit asked;
+  asked.kind = JobKind::build;
+  asked.environment = "dev";
+  asked.workspace = "/a";
+  asked.metadata = codec::metadata_to_value(make_release("pp/aa-v1", {"build"}).metadata);
+  const auto a = std::get<reply::JobMade>(h.ask(asked, {}, alice)).job;
+  asked.workspace = "/b";
+  asked.deployment = "b";
+  const auto b = std::get<reply::JobMade>(h.ask(asked, {}, alice)).job;
+  ScriptedAgent in_b{.name = "cli", .key = alice, .placement = "workspace", .labels = {{"workspace", "/b"}}};
+  h.connect(in_b);
+  EXPECT_EQ(h.job(b).outcome, JobOutcome::ok);
+  EXPECT_EQ(h.job(a).phase, JobPhase::running);
+  ScriptedAgent anywhere{.name = "cli", .key = alice, .placement = "workspace"};
+  h.connect(anywhere);
+  EXPECT_EQ(h.job(a).outcome, JobOutcome::ok);
+  EXPECT_EQ(anywhere.offers.at(0).package.workspace, "/a");
+  h.feed(input::AgentMessage{anywhere.session, alice, protocol::Bye{}});
+  EXPECT_FALSE(h.told("agent.lost")) << "people come and go";
+}
+
+TEST_F(RequestsTest, apply_is_all_or_nothing) {
+  request::ApplyEnvironment asked;
+  asked.environment = "stage";
+  asked.is_protected = true;
+  asked.inputs = Value::Object{{"who", "Stage"}};
+  asked.deployments = {{"one", "pp/aa-v1", {}}, {"two", "pp/aa-", {}}};
+  EXPECT_EQ(h.refusal(asked).kind, "bad_data");
+  asked.deployments[1].release = "pp/bb-v1";
+  h.ask(asked);
+  EXPECT_EQ(h.state().environments.at("stage").inputs, *asked.inputs);
+  EXPECT_EQ(h.state().deployments.at({"stage", "two"}).desired->query, "pp/bb-v1");
+  EXPECT_EQ(h.status("two"), "pending");
+  EXPECT_TRUE(h.told("environment.created"));
+  EXPECT_FALSE(h.told("environment.modified"));
+  asked.is_protected = false;
+  h.ask(asked);
+  EXPECT_TRUE(h.told("environment.modified"));
+}
+
+TEST_F(RequestsTest, environments_go_when_nothing_runs_in_them) {
+  ScriptedAgent& agent = h.enrol("s1", "stage");
+  h.deploy("pp/aa-v1");
+  EXPECT_EQ(h.refusal(request::RemoveEnvironment{"stage"}).kind, "conflict");
+  request::Submit destroy;
+  destroy.kind = JobKind::destroy;
+  destroy.environment = "stage";
+  destroy.deployment = "pp/aa";
+  h.submit(destroy);
+  EXPECT_EQ(h.refusal(request::RemoveEnvironment{"stage"}).message, "The environment 'stage' has the agent s1.");
+  h.ask(request::RemoveAgent{agent.name});
+  h.ask(request::RemoveEnvironment{"stage"});
+  EXPECT_TRUE(h.state().environments.empty());
+  EXPECT_TRUE(h.state().deployments.empty());
+  EXPECT_EQ(h.refusal(request::RemoveEnvironment{"stage"}).kind, "not_found");
+}
+
+TEST_F(RequestsTest, create_deployment_is_what_converge_uses) {
+  h.enrol("s1", "stage");
+  request::CreateDeployment asked{"stage", "", "pp/aa-v1", {{"who", "me"}}};
+  h.ask(asked);
+  EXPECT_EQ(h.status("pp/aa"), "pending");
+  request::Submit converge;
+  converge.kind = JobKind::converge;
+  converge.environment = "stage";
+  h.submit(converge);
+  EXPECT_EQ(h.status("pp/aa"), "ok");
+  EXPECT_EQ(*h.stage("pp/aa").calculated_inputs.find("who"), Value("me"));
+}
+
+TEST_F(RequestsTest, invitations_are_checked) {
+  request::Invite invite;
+  invite.role = "agent";
+  invite.key = test_key("x");
+  EXPECT_EQ(h.refusal(invite).message, "An agent is invited into an environment.");
+  invite.role = "king";
+  EXPECT_EQ(h.refusal(invite).message, "'king' is not a role.");
+  invite.role = "reader";
+  invite.key = "short";
+  EXPECT_EQ(h.refusal(invite).kind, "bad_data");
+  EXPECT_EQ(h.refusal(request::ListEnvironments{}).kind, "internal");
+}
+
+}  // namespace requests_test
+}  // namespace escape::controller::testing

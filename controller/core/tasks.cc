@@ -1,0 +1,245 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "controller/core/engine.h"
+#include "shared/base/text.h"
+
+namespace escape::controller {
+namespace {
+
+/// How much of a failed script's output its error message repeats.
+constexpr std::size_t last_output_bytes = 400;
+constexpr std::size_t last_output_lines = 3;
+
+std::string last_lines(const std::string& output) {
+  std::vector<std::string> lines;
+  for (std::string& line : split(output, '\n')) {
+    if (!trimmed(line).empty()) lines.push_back(std::move(line));
+  }
+  if (lines.size() > last_output_lines) lines.erase(lines.begin(), lines.end() - last_output_lines);
+  return join(lines, "\n");
+}
+
+}  // namespace
+
+/// The current task of an unsettled job that this agent holds under this attempt; nullptr says why in `ignored`.
+const Task* Core::Impl::task_from(const AgentId& agent, TaskId id, Attempt attempt) {
+  const auto refuse = [&](std::string_view why) -> const Task* {
+    ignore(fmt::format("task {} of agent {}: {}", to_string(id), agent, why));
+    return nullptr;
+  };
+  auto found = rows.state().tasks.find(id);
+  if (!find_live(id.job) || found == rows.state().tasks.end()) return refuse("no such task is running");
+  const Task& task = found->second;
+  if (task.agent != agent) return refuse("it is bound to another agent");
+  if (task.attempt != attempt) return refuse("another attempt");
+  const bool is_current =
+      task.phase == TaskPhase::offered || task.phase == TaskPhase::accepted || task.phase == TaskPhase::unknown;
+  if (!is_current) return refuse("it was not offered or has settled");
+  return &task;
+}
+
+void Core::Impl::on_message(const AgentId& agent, SessionId, const protocol::Accepted& got) {
+  const Task* task = task_from(agent, got.task, got.attempt);
+  if (!task) return;
+  if (task->phase == TaskPhase::accepted) return ignore("accepted already");
+  accept(got.task);
+}
+
+/// The agent has the task in its journal: from here on only its own report, or its Hello without it, can end it.
+void Core::Impl::accept(TaskId id) {
+  Task& task = rows.edit(id);
+  if (task.phase == TaskPhase::accepted) return;
+  cancel_timers(id);
+  const Job& job = rows.state().jobs.at(id.job);
+  const bool was_unknown = task.phase == TaskPhase::unknown;
+  task.phase = TaskPhase::accepted;
+  if (!task.started_at.is_set()) {
+    task.started_at = now.wall;
+    tell("task.started", job.principal, deployment_of(job), job.number,
+         {{"task", id.index}, {"step", task.step}, {"agent", task.agent}, {"attempt", task.attempt}});
+  }
+  if (was_unknown) log(job, "info", fmt::format("Agent {} is back; step {} goes on.", task.agent, task.step));
+  if (!job.message.empty() && !job.cancel_requested) rows.edit(id.job).message.clear();
+  if (job.cancel_requested) send_cancel(task);
+}
+
+void Core::Impl::on_message(const AgentId& agent, SessionId, const protocol::Declined& got) {
+  const Task* task = task_from(agent, got.task, got.attempt);
+  if (!task) return;
+  // An agent says so of an accepted task only when it has lost it: nobody knows how far the script got.
+  settle_task(got.task, task->started_at.is_set() ? TaskOutcome::interrupted : TaskOutcome::not_started, 0, got.reason);
+  after_step(got.task);
+}
+
+void Core::Impl::on_message(const AgentId& agent, SessionId session, const protocol::Output& got) {
+  const Task* task = task_from(agent, got.task, got.attempt);
+  if (!task) {
+    // A sender whose acknowledgement was lost stops only when it hears it again.
+    auto known = rows.state().tasks.find(got.task);
+    if (known != rows.state().tasks.end() && known->second.agent == agent && known->second.attempt == got.attempt) {
+      send(session,
+           protocol::OutputAck{.task = got.task, .attempt = got.attempt, .offset = known->second.output_bytes});
+    }
+    return;
+  }
+  accept(got.task);
+  append_output(got.task, got.offset, got.bytes.bytes);
+  send(session, protocol::OutputAck{.task = got.task, .attempt = got.attempt, .offset = task->output_bytes});
+}
+
+/// Commits what is new and joins without a gap; everything else is left to the sender, who is told how far we are.
+void Core::Impl::append_output(TaskId id, std::uint64_t offset, std::string_view bytes) {
+  const std::uint64_t have = rows.state().tasks.at(id).output_bytes;
+  if (offset > have || have - offset >= bytes.size()) return;
+  bytes.remove_prefix(have - offset);
+  Task& task = rows.edit(id);
+  task.output_bytes += bytes.size();
+  task.last_output.append(bytes);
+  if (task.last_output.size() > last_output_bytes) {
+    task.last_output.erase(0, task.last_output.size() - last_output_bytes);
+  }
+  const Job& job = rows.state().jobs.at(id.job);
+  protocol::LogEntry entry;
+  entry.job = job.number;
+  entry.time = now.wall;
+  entry.level = "output";
+  entry.sections = sections_of(job);
+  entry.task = id.index;
+  entry.attempt = task.attempt;
+  entry.offset = have;
+  entry.bytes = Binary{std::string(bytes)};
+  rows.log(root_number(job), std::move(entry));
+}
+
+void Core::Impl::on_message(const AgentId& agent, SessionId session, const protocol::Finished& got) {
+  const auto committed = [&] { send(session, protocol::ResultCommitted{got.task, got.attempt}); };
+  if (!find_live(got.task.job)) {
+    if (got.task.job > rows.state().last_job) return ignore("result of a job that this controller never made");
+    ignore("result of a job that has settled");
+    return committed();
+  }
+  auto known = rows.state().tasks.find(got.task);
+  if (known != rows.state().tasks.end() && known->second.agent == agent) {
+    const bool is_over = known->second.phase == TaskPhase::settled || known->second.phase == TaskPhase::skipped;
+    if (got.attempt < known->second.attempt || (got.attempt == known->second.attempt && is_over)) {
+      ignore("result that is known already");
+      return committed();
+    }
+  }
+  const Task* task = task_from(agent, got.task, got.attempt);
+  if (!task) return;
+  accept(got.task);
+  append_output(got.task, got.tail_offset, got.tail.bytes);
+  if (task->output_bytes < got.output_bytes) {
+    return send(session, protocol::OutputAck{.task = got.task, .attempt = got.attempt, .offset = task->output_bytes});
+  }
+  Task& row = rows.edit(got.task);
+  row.outputs = got.outputs;
+  row.has_outputs = got.has_outputs;
+  settle_task(got.task, got.outcome, got.exit_status, got.message);
+  committed();
+  after_step(got.task);
+}
+
+void Core::Impl::settle_task(TaskId id, TaskOutcome outcome, int exit_status, std::string message) {
+  cancel_timers(id);
+  unbind(id);
+  Task& task = rows.edit(id);
+  task.phase = TaskPhase::settled;
+  task.outcome = outcome;
+  task.exit_status = exit_status;
+  task.message = std::move(message);
+  task.ended_at = now.wall;
+  const Job& job = rows.state().jobs.at(id.job);
+  tell("task.finished", job.principal, deployment_of(job), job.number,
+       {{"task", id.index},
+        {"step", task.step},
+        {"agent", task.agent},
+        {"attempt", task.attempt},
+        {"outcome", name_of(outcome)},
+        {"exit_status", exit_status},
+        {"message", task.message},
+        {"output_bytes", task.output_bytes}});
+}
+
+/// The current task has settled: the next step, or the end of the job.
+void Core::Impl::after_step(TaskId id) {
+  const Task task = rows.state().tasks.at(id);
+  const Job& job = *find_live(id.job);
+  const std::vector<Step> steps = steps_of(job);
+  if (task.outcome != TaskOutcome::ok) {
+    const bool was_script = task.outcome == TaskOutcome::failed || task.outcome == TaskOutcome::timed_out;
+    return fail_job(id.job, failure_of(task), was_script ? last_lines(task.last_output) : std::string());
+  }
+  if (Result<> left = leave(id.job, steps[id.index], &task); !left) return fail_job(id.job, left.error());
+  Job& row = rows.edit(id.job);
+  row.current = id.index + 1;
+  // A cancellation that came during the last step has nothing left to stop.
+  if (row.cancel_requested && row.current < steps.size()) return cancel_now(id.job);
+  advance(id.job);
+}
+
+Error Core::Impl::failure_of(const Task& task) const {
+  const Job& job = rows.state().jobs.at(task.id.job);
+  const std::string where = fmt::format("Step {} on agent {}", task.step, task.agent);
+  const std::string because = task.message.empty() ? "." : ": " + task.message;
+  switch (*task.outcome) {
+    case TaskOutcome::ok:
+      break;
+    case TaskOutcome::failed:
+      return {
+          ErrorKind::failed,
+          task.message.empty() ? fmt::format("{} ended with exit status {}.", where, task.exit_status) : task.message,
+          fmt::format("`escape jobs show {}` shows its steps, `escape jobs attach {}` the whole output.", job.number,
+                      root_number(job)),
+          {}};
+    case TaskOutcome::timed_out:
+      return {
+          ErrorKind::failed,
+          fmt::format("{} ran longer than its limit of {} and was stopped{}", where,
+                      to_short_text(job.step_time_limit > Millis{0} ? job.step_time_limit : settings.step_time_limit),
+                      because),
+          "Give it more time, or find out what it waits for.",
+          {}};
+    case TaskOutcome::cancelled:
+      if (!job.cancel_requested) return {ErrorKind::failed, where + " was stopped on its host" + because, {}, {}};
+      return {
+          ErrorKind::cancelled, fmt::format("Cancelled by {} during step {}.", job.cancelled_by, task.step), {}, {}};
+    case TaskOutcome::not_started:
+      if (job.cancel_requested) {
+        return {
+            ErrorKind::cancelled, fmt::format("Cancelled by {} before step {}.", job.cancelled_by, task.step), {}, {}};
+      }
+      return {ErrorKind::failed, where + " was not started" + because, "Nothing of it has run: run the job again.", {}};
+    case TaskOutcome::interrupted:
+      return {ErrorKind::unknown,
+              where + " was interrupted; nobody knows how far it got" + because,
+              "Look at the host, then run the job again.",
+              {}};
+  }
+  return {ErrorKind::internal, where + " ended well", {}, {}};
+}
+
+/// Its agent is out of reach and the script may be running: nobody else gets the task, and the job waits.
+void Core::Impl::mark_unknown(TaskId id) {
+  Task& task = rows.edit(id);
+  if (task.phase == TaskPhase::unknown) return;
+  cancel_timers(id);
+  task.phase = TaskPhase::unknown;
+  const Job& job = rows.state().jobs.at(id.job);
+  auto known = presence.find(task.agent);
+  auto row = rows.state().agents.find(task.agent);
+  Timestamp seen = row == rows.state().agents.end() ? Timestamp{} : row->second.last_seen;
+  if (known != presence.end() && known->second.seen.is_set()) seen = known->second.seen;
+  std::string text = task.agent.starts_with(workspace_prefix)
+                         ? fmt::format("The command that works in {} is out of reach", job.workspace)
+                         : fmt::format("Agent {} is out of reach", task.agent);
+  if (seen.is_set()) text += " since " + to_rfc3339(seen);
+  text += "; its script may still be running.";
+  rows.edit(id.job).message = text;
+  log(job, "warn", text);
+}
+
+}  // namespace escape::controller
