@@ -100,6 +100,7 @@ struct Node::Impl {
   Result<> begin();
   Result<> loop(int stop_descriptor);
   Session::Events session_events();
+  protocol::Hello make_hello() const;
   Result<> on_welcome(const protocol::Welcome& welcome, const std::string& instance, Epoch epoch);
   Result<> start_over();
   Result<> on_refused(const protocol::Refused& refused);
@@ -187,7 +188,7 @@ Result<> Node::Impl::loop(int stop_descriptor) {
 
 Session::Events Node::Impl::session_events() {
   Session::Events events;
-  events.make_hello = [this] { return protocol::Hello{facts, options.placement, options.labels, core->holds()}; };
+  events.make_hello = [this] { return make_hello(); };
   events.on_welcome = [this](const protocol::Welcome& welcome, const std::string& instance, Epoch epoch) {
     return on_welcome(welcome, instance, epoch);
   };
@@ -201,6 +202,13 @@ Session::Events Node::Impl::session_events() {
   };
   events.on_refused = [this](const protocol::Refused& refused) { return on_refused(refused); };
   return events;
+}
+
+/// Processes of one person in several folders share a key: the folder tells them apart.
+protocol::Hello Node::Impl::make_hello() const {
+  std::map<std::string, std::string> labels = options.labels;
+  if (options.placement == "workspace") labels["workspace"] = options.workspace;
+  return {facts, options.placement, std::move(labels), core->holds()};
 }
 
 Result<> Node::Impl::on_welcome(const protocol::Welcome& welcome, const std::string& instance, Epoch epoch) {

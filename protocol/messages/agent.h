@@ -61,8 +61,8 @@ struct Join {
 struct Hello {
   HostFacts host;
   std::string placement;  ///< "environment" for enrolled agents, "workspace" for a CLI process that joins
-  std::map<std::string, std::string> labels;
-  std::vector<HeldTask> holds;  ///< everything not yet forgotten
+  std::map<std::string, std::string> labels;  ///< "workspace": the folder of a workspace agent, part of who it is
+  std::vector<HeldTask> holds;                ///< everything not yet forgotten
 };
 inline constexpr std::size_t max_held_tasks = 10'000;
 struct Ping {};

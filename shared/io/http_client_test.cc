@@ -11,8 +11,8 @@
 #include <thread>
 
 #include "shared/base/text.h"
-#include "shared/io/service.h"
 #include "shared/io/folder_for_tests.h"
+#include "shared/io/service.h"
 
 namespace escape::io {
 namespace http_client_test {

@@ -1,4 +1,5 @@
-// Holds the house in order: which folder may include which, and in which one folder each third-party library may be seen.
+// Holds the house in order: which folder may include which, and in which one folder each third-party library may be
+// seen.
 
 #include <gtest/gtest.h>
 
@@ -14,8 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 using Folders = std::set<std::string>;
 
-const Folders all_shared{"shared/base", "shared/release", "shared/script", "shared/plan",
-                         "shared/state", "shared/codec",  "shared/io"};
+const Folders all_shared{"shared/base",  "shared/release", "shared/script", "shared/plan",
+                         "shared/state", "shared/codec",   "shared/io"};
 const Folders all_protocol{"protocol/messages", "protocol/session", "protocol/transport"};
 
 Folders together(std::initializer_list<Folders> sets) {
@@ -38,24 +39,28 @@ const std::map<std::string, Folders> allowed_edges{
     {"protocol/transport", {"shared/base", "protocol/messages"}},
     {"controller/core",
      {"shared/base", "shared/release", "shared/plan", "shared/state", "shared/codec", "protocol/messages"}},
-    {"controller/store", {"shared/base", "shared/release", "shared/state", "shared/codec", "shared/io",
-                          "protocol/messages", "controller/core"}},
+    {"controller/store",
+     {"shared/base", "shared/release", "shared/state", "shared/codec", "shared/io", "protocol/messages",
+      "controller/core"}},
     {"controller/inventory", together({all_shared, {"controller/store"}})},
     {"controller/events", {"shared/base", "shared/release", "shared/codec", "protocol/messages"}},
     {"controller/http", together({all_shared, {"controller/store", "controller/inventory"}})},
-    {"controller/app", together({all_shared, all_protocol,
+    {"controller/app", together({all_shared,
+                                 all_protocol,
                                  {"controller/core", "controller/store", "controller/inventory", "controller/events",
                                   "controller/http"}})},
     {"controller/cli", together({all_shared, all_protocol, {"controller/inventory"}})},
-    {"controller/embedded",
-     together({all_shared, all_protocol,
-               {"controller/core", "controller/store", "controller/inventory", "controller/app", "controller/cli",
-                "agent/app"}})},
+    {"controller/embedded", together({all_shared,
+                                      all_protocol,
+                                      {"controller/core", "controller/store", "controller/inventory", "controller/app",
+                                       "controller/cli", "agent/app"}})},
     {"agent/core", {"shared/base", "shared/release", "shared/codec", "protocol/messages"}},
-    {"agent/journal", {"shared/base", "shared/release", "shared/codec", "shared/io", "protocol/messages", "agent/core"}},
+    {"agent/journal",
+     {"shared/base", "shared/release", "shared/codec", "shared/io", "protocol/messages", "agent/core"}},
     {"agent/runner", {"shared/base", "shared/release", "shared/codec", "shared/io", "protocol/messages", "agent/core"}},
     {"agent/packages", {"shared/base", "shared/release", "shared/io", "protocol/messages", "agent/core"}},
-    {"agent/app", together({all_shared, all_protocol, {"agent/core", "agent/journal", "agent/runner", "agent/packages"}})},
+    {"agent/app",
+     together({all_shared, all_protocol, {"agent/core", "agent/journal", "agent/runner", "agent/packages"}})},
 };
 
 // First path component(s) of a third-party header → the only folders that may see it. Tests may use gtest anywhere.

@@ -1,0 +1,58 @@
+#include "controller/app/config.h"
+
+#include <gtest/gtest.h>
+
+namespace escape::controller {
+namespace {
+
+TEST(ControllerConfig, AnEmptyFileIsEnough) {
+  for (const char* text : {"", "# nothing\n", "---\n"}) {
+    Result<Config> config = parse_config(text, "controller.yml");
+    ASSERT_TRUE(config) << text;
+    EXPECT_EQ(config.value().data, "/var/lib/escape");
+    EXPECT_TRUE(to_options(config.value()));
+  }
+}
+
+TEST(ControllerConfig, EverySettingIsTaken) {
+  Result<Config> config = parse_config(
+      "data: /tmp/x\nagents: 127.0.0.1:1\nclients: '[::1]:2'\nevents: 127.0.0.1:3\nhttp: 127.0.0.1:4\naddress: "
+      "host.example\n"
+      "open_writes: true\ninventory_url: http://i:1\nheartbeat: 500ms\nagent_wait: 2m\nstep_time_limit: "
+      "1h30m\nlog_level: debug\n",
+      "c.yml");
+  ASSERT_TRUE(config) << describe(config.error());
+  EXPECT_EQ(config.value().settings.heartbeat, Millis{500});
+  EXPECT_EQ(config.value().settings.agent_wait, Millis{120'000});
+  EXPECT_EQ(config.value().settings.step_time_limit, Millis{5'400'000});
+  EXPECT_EQ(config.value().log_level, LogLevel::debug);
+  Result<ServerOptions> options = to_options(config.value());
+  ASSERT_TRUE(options) << describe(options.error());
+  EXPECT_EQ(options.value().agent_endpoints, std::vector<std::string>{"tcp://127.0.0.1:1"});
+  EXPECT_EQ(options.value().http->address, "127.0.0.1");
+  EXPECT_EQ(options.value().http->port, 4);
+  EXPECT_TRUE(options.value().http->open_writes);
+  EXPECT_EQ(options.value().settings.inventory_url, "http://i:1");
+}
+
+TEST(ControllerConfig, MistakesAreNamedWithFileAndLine) {
+  const std::pair<const char*, const char*> rows[] = {
+      {"data: /x\nagentz: 1\n", "c.yml, line 2: 'agentz' is not a setting"},
+      {"heartbeat: soon\n", "c.yml, line 1: 'heartbeat': expected a duration such as 10s or 1h30m"},
+      {"heartbeat: 0s\n", "c.yml, line 1: 'heartbeat': expected a duration above zero"},
+      {"open_writes: maybe\n", "c.yml, line 1: 'open_writes': expected true or false"},
+      {"data: [a]\n", "c.yml, line 1: 'data': expected text"},
+      {"- a\n", "c.yml, line 1: expected settings such as 'data: /var/lib/escape'"},
+      {"data: a\ndata: b\n",
+       "c.yml: line 2, column 1: the key 'data' is there already in line 1, expected each key once"},
+  };
+  for (const auto& [text, message] : rows) {
+    Result<Config> config = parse_config(text, "c.yml");
+    ASSERT_FALSE(config) << text;
+    EXPECT_EQ(config.error().kind, ErrorKind::bad_configuration) << text;
+    EXPECT_EQ(describe(config.error()), message);
+  }
+}
+
+}  // namespace
+}  // namespace escape::controller

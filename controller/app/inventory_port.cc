@@ -1,0 +1,147 @@
+#include "controller/app/inventory_port.h"
+
+#include <map>
+#include <mutex>
+
+#include "controller/app/mailbox.h"
+#include "controller/app/server.h"
+#include "controller/http/server.h"
+#include "shared/base/crypto.h"
+#include "shared/base/log.h"
+#include "shared/io/files.h"
+
+namespace escape::controller {
+namespace {
+
+// Long enough for any upload, short enough that a leaked one is soon worth nothing.
+constexpr Micros token_life{std::chrono::hours(1)};
+
+/// Tokens for publishing over HTTP, each bound to the principal who asked for it over CURVE. Kept in memory: after a
+/// restart people's commands ask for another. Thread: any.
+class Tokens {
+ public:
+  std::pair<std::string, Timestamp> issue(const std::string& principal, Timestamp now) {
+    std::lock_guard hold(mutex_);
+    std::erase_if(tokens_, [&](const auto& each) { return each.second.valid_until < now; });
+    std::string token = random_hex(32);
+    const Timestamp until = now + token_life;
+    tokens_[token] = {principal, until};
+    return {std::move(token), until};
+  }
+  Result<std::string> principal_of(std::string_view token, Timestamp now) const {
+    std::lock_guard hold(mutex_);
+    auto found = tokens_.find(std::string(token));
+    if (found == tokens_.end() || found->second.valid_until < now) {
+      return fail(ErrorKind::no_permission, "Publishing needs a token of this controller.",
+                  "Log in with `escape login --controller …`; the command asks for tokens by itself.");
+    }
+    return found->second.principal;
+  }
+
+ private:
+  struct Token {
+    std::string principal;
+    Timestamp valid_until;
+  };
+  mutable std::mutex mutex_;
+  std::map<std::string, Token> tokens_;
+};
+
+/// The controller's own inventory: rows beside its other rows, packages beside the database.
+class OwnInventory : public InventoryPort {
+ public:
+  OwnInventory(store::Database& database, const std::string& folder)
+      : database_(database), packages_(io::join_path(folder, "packages")) {}
+
+  Result<> serve(const ServerOptions::Http& http) {
+    TRYV(packages_.remove_leftovers());
+    http::ServerOptions options{
+        .listen = http.address,
+        .port = http.port,
+        .snapshot = [this] { return database_.snapshot(); },
+        .packages = packages_,
+        .commit = [this](http::WriteJob job,
+                         http::WriteDone done) { mailbox_.post({std::move(job), std::move(done)}); }};
+    if (!http.open_writes) {
+      options.authorize = [this](std::string_view token, std::string_view, std::string_view) {
+        return tokens_.principal_of(token, read_clocks().wall);
+      };
+    }
+    TRY(http_, http::HttpServer::start(std::move(options)));
+    return ok();
+  }
+
+  Result<release::ReleaseRecord> resolve(const release::ReleaseQuery& query) override {
+    return inventory::Index(database_).resolve(query);
+  }
+  std::string package_path(const protocol::PackageSource& package) override { return package.path; }
+  int descriptor() const override { return mailbox_.descriptor(); }
+
+  std::vector<Published> take_published() override {
+    std::vector<Published> published;
+    for (Write& write : mailbox_.take_all()) {
+      Result<std::vector<store::Write>> rows = write.job.decide(database_);
+      Result<> done =
+          rows ? (rows.value().empty() ? ok() : database_.commit(rows.value())) : Result<>(fail(rows.error()));
+      if (done && !rows.value().empty() && write.job.published) {
+        published.push_back({write.job.published->record, write.job.published->principal});
+      }
+      write.done(std::move(done));
+    }
+    return published;
+  }
+
+  int http_port() const override { return http_ ? http_->port() : 0; }
+  std::string base_url() const override { return {}; }
+  protocol::Reply issue_token(const std::string& principal, Timestamp now) override {
+    auto [token, until] = tokens_.issue(principal, now);
+    return protocol::reply::Token{std::move(token), until};
+  }
+
+ private:
+  struct Write {
+    http::WriteJob job;
+    http::WriteDone done;
+  };
+  store::Database& database_;
+  inventory::PackageFolder packages_;
+  Tokens tokens_;
+  Mailbox<Write> mailbox_;
+  std::unique_ptr<http::HttpServer> http_;  // last: its threads use all above
+};
+
+/// Somebody else's: the user's own folder, or a server that the profile names. Publishing does not pass through here.
+class OtherInventory : public InventoryPort {
+ public:
+  explicit OtherInventory(inventory::Client& client) : client_(client) {}
+
+  Result<release::ReleaseRecord> resolve(const release::ReleaseQuery& query) override { return client_.resolve(query); }
+  std::string package_path(const protocol::PackageSource& package) override {
+    Result<release::ReleaseId> id = release::parse_release_id(package.release);
+    if (!id) return package.path;
+    return client_.package_path({.id = id.value(), .sha256 = package.sha256, .size = package.size, .metadata = {}});
+  }
+  int descriptor() const override { return -1; }
+  std::vector<Published> take_published() override { return {}; }
+  int http_port() const override { return 0; }
+  std::string base_url() const override { return client_.base_url(); }
+  protocol::Reply issue_token(const std::string&, Timestamp) override {
+    return protocol::reply::Failed{"refused", "This controller serves no inventory.", ""};
+  }
+
+ private:
+  inventory::Client& client_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<InventoryPort>> InventoryPort::make(const ServerOptions& options, store::Database& database) {
+  if (options.inventory) return std::unique_ptr<InventoryPort>(new OtherInventory(*options.inventory));
+  auto own = std::make_unique<OwnInventory>(database, options.data_folder);
+  if (options.http) {
+    TRYV(own->serve(*options.http));
+  }
+  return std::unique_ptr<InventoryPort>(std::move(own));
+}
+
+}  // namespace escape::controller

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <functional>
+
+#include "controller/core/core.h"
+#include "controller/core/model.h"
+#include "controller/store/store.h"
+#include "protocol/messages/client.h"
+#include "shared/base/result.h"
+
+/// Requests that change nothing, answered from what is committed: by the controller's loop after its commit, and by the
+/// embedded form over a read-only database while another command works in the same workspace.
+namespace escape::controller {
+
+struct QueryContext {
+  const store::Reader& reader;
+  const State& state;  ///< the core's own, or loaded from `reader`
+  /// "online", "suspect", "offline" and when last heard; without a running controller every agent is offline.
+  std::function<std::string_view(const AgentId&)> liveness;
+  std::function<Timestamp(const AgentId&)> last_seen;
+  std::function<Result<release::ReleaseRecord>(const release::ReleaseQuery&)> resolve;
+  Timestamp now{};
+};
+
+/// Error: what the reply should refuse with. Requests that change something, Hello and Attach are not answered here
+/// (internal).
+Result<protocol::Reply> answer(const protocol::Request& request, const QueryContext& context);
+
+/// The job with its tasks, settled or not.
+Result<protocol::JobView> view_of(JobId job, const QueryContext& context);
+/// The job whose log holds this job's entries: itself, or the converge job that made it.
+JobId root_of(const Job& job);
+
+}  // namespace escape::controller

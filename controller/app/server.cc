@@ -1,0 +1,476 @@
+#include "controller/app/server.h"
+
+#include <algorithm>
+#include <set>
+
+#include "controller/app/followers.h"
+#include "controller/app/inventory_port.h"
+#include "controller/app/mailbox.h"
+#include "controller/app/queries.h"
+#include "controller/app/sessions.h"
+#include "controller/events/cdevents.h"
+#include "controller/store/rows.h"
+#include "protocol/messages/describe.h"
+#include "protocol/session/token.h"
+#include "shared/base/crypto.h"
+#include "shared/base/log.h"
+#include "shared/base/overloaded.h"
+#include "shared/base/text.h"
+#include "shared/codec/codec.h"
+#include "shared/codec/fields.h"
+#include "shared/io/files.h"
+
+namespace escape::controller {
+namespace {
+
+namespace request = protocol::request;
+namespace reply = protocol::reply;
+
+// A turn takes at most this many messages, so that a flood on one socket cannot keep the others from their turn.
+constexpr int messages_per_turn = 1000;
+// A client that has not been heard for this long is gone; it says Ping more often than that.
+constexpr Millis client_silence{120'000};
+constexpr Millis beacon_interval{1'000};
+
+Result<KeyPair> load_or_make_keys(const std::string& folder) {
+  const std::string path = io::join_path(folder, "controller.key");
+  if (!io::exists(path)) {
+    KeyPair keys = make_key_pair();
+    TRYV(io::write_file(path, to_hex(keys.public_key) + "\n" + to_hex(keys.secret_key) + "\n", 0600));
+    return keys;
+  }
+  TRY(std::string text, io::read_file(path));
+  std::vector<std::string> lines = split(text, '\n');
+  KeyPair keys;
+  if (lines.size() >= 2) keys = {from_hex(trimmed(lines[0])), from_hex(trimmed(lines[1]))};
+  if (keys.public_key.size() != 32 || keys.secret_key.size() != 32) {
+    return fail(ErrorKind::bad_data, "The key file '" + path + "' does not hold a key pair.",
+                "Restore it from a backup: agents know this controller by that key.");
+  }
+  return keys;
+}
+
+bool is_greeting(const protocol::FromAgent& message) {
+  return std::holds_alternative<protocol::Hello>(message) || std::holds_alternative<protocol::Join>(message);
+}
+
+bool is_greeting(const protocol::FromClient& message) {
+  const auto* asked = std::get_if<protocol::ClientRequest>(&message);
+  return asked && (std::holds_alternative<request::Hello>(asked->request) ||
+                   std::holds_alternative<request::Enrol>(asked->request));
+}
+
+reply::Failed failure(const Error& error) { return {std::string(kind_name(error.kind)), describe(error), error.hint}; }
+
+}  // namespace
+
+struct Server::Impl {
+  transport::Context& context;
+  ServerOptions options;
+  KeyPair keys;
+  std::unique_ptr<store::Database> database;
+  std::unique_ptr<Core> core;
+  std::unique_ptr<Sessions> sessions;
+  Followers followers;
+  std::unique_ptr<transport::Gatekeeper> gatekeeper;
+  std::unique_ptr<transport::Listener> agents, clients, publisher;
+  std::unique_ptr<InventoryPort> inventory;
+
+  std::vector<Input> waiting;  ///< for the next turn
+  struct Read {
+    SessionId session = 0;
+    protocol::ClientRequest request;
+  };
+  std::vector<Read> reads;  ///< answered after the commit
+  Effects turn;             ///< what this turn has decided so far
+  std::optional<Instant> wake_at;
+  Instant beacon_at{};
+  Instant sweep_at{};
+
+  Impl(transport::Context& c, ServerOptions o) : context(c), options(std::move(o)) {}
+
+  Result<> open();
+  Result<> bind();
+  Result<> one_turn(Now now);
+  void collect(Now now);
+  void collect_agents(Now now);
+  void collect_clients(Now now);
+  void on_client(Session& session, protocol::FromClient message);
+  void decide(const Input& input, Now now);
+  Result<> commit();
+  void send_out(Now now);
+  void send_to_agent(SessionId id, const protocol::ToAgent& message);
+  void send_to_client(SessionId id, const protocol::ToClient& message);
+  void refuse(transport::Listener& listener, Side side, const transport::Peer& peer, const protocol::Header& header,
+              ErrorKind kind, std::string reason);
+  void answer_reads(Now now);
+  protocol::Reply answer_one(const Read& read, const QueryContext& context);
+  void pump_followers(Now now);
+  void publish(const std::vector<protocol::EventView>& events);
+  void publish_beacon(Now now);
+  void sweep(Now now);
+  QueryContext query_context(Now now) const;
+  Millis time_to_wait(Now now) const;
+};
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() = default;
+
+Result<std::unique_ptr<Server>> Server::start(transport::Context& context, ServerOptions options) {
+  auto impl = std::make_unique<Impl>(context, std::move(options));
+  TRYV(impl->open());
+  TRYV(impl->bind());
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+int Server::agents_port() const { return impl_->agents->port(); }
+int Server::clients_port() const { return impl_->clients->port(); }
+int Server::events_port() const { return impl_->publisher ? impl_->publisher->port() : 0; }
+int Server::http_port() const { return impl_->inventory->http_port(); }
+const std::string& Server::public_key() const { return impl_->keys.public_key; }
+
+bool Server::has_administrator() const {
+  return std::ranges::any_of(impl_->core->state().principals, [](const auto& p) { return p.second.role == "admin"; });
+}
+
+Result<std::string> Server::invite_administrator(std::string_view address) {
+  const std::string seed = random_bytes(32);
+  request::Invite invite;
+  invite.name = "admin";
+  invite.role = "admin";
+  invite.key = key_pair_from_seed(seed).public_key;
+  impl_->decide(input::ClientMessage{0, "", random_hex(16), invite}, read_clocks());
+  for (const Effects::ToClientSession& out : impl_->turn.to_clients) {
+    if (const auto* failed = std::get_if<reply::Failed>(&out.reply.reply)) {
+      return fail(kind_from_name(failed->kind), failed->message, failed->hint);
+    }
+  }
+  TRYV(impl_->commit());
+  impl_->turn = {};
+  return protocol::to_text(protocol::InvitationToken{seed, impl_->keys.public_key, std::string(address)});
+}
+
+Result<> Server::run(int stop) {
+  Impl& self = *impl_;
+  transport::Poller poller;
+  if (self.gatekeeper) poller.add(*self.gatekeeper);
+  poller.add(*self.agents);
+  poller.add(*self.clients);
+  poller.add_descriptor(self.inventory->descriptor());
+  poller.add_descriptor(stop);
+  self.waiting.push_back(input::Started{});
+  while (true) {
+    poller.wait(self.time_to_wait(read_clocks()));
+    if (poller.is_readable(stop)) return ok();
+    TRYV(self.one_turn(read_clocks()));
+  }
+}
+
+Result<> Server::Impl::open() {
+  TRYV(io::make_folders(options.data_folder, 0700));
+  TRY(keys, load_or_make_keys(options.data_folder));
+  TRY(database, store::open_rocksdb(io::join_path(options.data_folder, "db"), store::Access::read_write));
+  TRY(State state, store::load_state(*database));
+  if (state.instance.empty()) state.instance = random_bytes(16);
+  ++state.epoch;
+  TRYV(database->commit(store::start_writes(state)));
+  sessions = std::make_unique<Sessions>(state.instance, state.epoch);
+  TRY(inventory, InventoryPort::make(options, *database));
+  options.settings.inventory_port = inventory->http_port();
+  if (options.settings.inventory_url.empty()) options.settings.inventory_url = inventory->base_url();
+  core = std::make_unique<Core>(std::move(state), options.settings);
+  return ok();
+}
+
+Result<> Server::Impl::bind() {
+  const bool needs_keys = std::ranges::any_of(options.agent_endpoints,
+                                              [](const std::string& endpoint) { return endpoint.starts_with("tcp:"); });
+  if (needs_keys) {
+    TRY(gatekeeper,
+        transport::Gatekeeper::make(
+            context, [this](std::string_view domain, std::string_view key) { return core->is_allowed(domain, key); },
+            [](std::string_view domain, std::string_view key, std::string_view address) {
+              log_warn("refused a connection from {} to the {} socket: its key {} is not enrolled", address, domain,
+                       fingerprint(key));
+            }));
+  }
+  TRY(agents, transport::Listener::router(context, {options.agent_endpoints, "agents", keys}));
+  TRY(clients, transport::Listener::router(context, {options.client_endpoints, "clients", keys}));
+  if (!options.events_endpoint.empty()) {
+    TRY(publisher, transport::Listener::publisher(context, {{options.events_endpoint}, "events", keys}));
+  }
+  return ok();
+}
+
+/// The whole story of the controller: collect, decide, commit, send, answer.
+Result<> Server::Impl::one_turn(Now now) {
+  // 1. Take what is ready: handshakes, messages, finished uploads, time.
+  if (gatekeeper) gatekeeper->serve();
+  collect(now);
+
+  // 2. Decide on each; the core's memory moves with every decision.
+  for (const Input& input : std::exchange(waiting, {})) decide(input, now);
+  if (wake_at && *wake_at <= now.steady) decide(input::Tick{}, now);
+  for (Published& published : inventory->take_published())
+    decide(input::Published{published.record, published.by}, now);
+
+  // 3. One batch, one sync. If it fails the memory is ahead of the disk and the process must end.
+  TRYV(commit());
+
+  // 4. Only now may anything be said.
+  send_out(now);
+  answer_reads(now);
+  pump_followers(now);
+  publish_beacon(now);
+  sweep(now);
+
+  // 5. What the core asked the inventory for comes back as input of the next turn.
+  for (Effects::Resolve& resolve : std::exchange(turn.resolve, {})) {
+    waiting.push_back(input::Resolved{resolve.job, inventory->resolve(resolve.query)});
+  }
+  turn = {};
+  return ok();
+}
+
+void Server::Impl::collect(Now now) {
+  collect_agents(now);
+  collect_clients(now);
+}
+
+void Server::Impl::collect_agents(Now now) {
+  for (int taken = 0; taken < messages_per_turn; ++taken) {
+    std::optional<transport::Received> received = agents->receive();
+    if (!received) return;
+    Result<protocol::Envelope> envelope = protocol::from_frames(received->frames);
+    if (!envelope) {
+      log_warn("dropped a message on the agents socket: {}", describe(envelope.error()));
+      continue;
+    }
+    Result<protocol::FromAgent> message = protocol::decode_from_agent(envelope.value().type, envelope.value().body);
+    const protocol::Header& header = envelope.value().header;
+    if (!message) {
+      refuse(*agents, Side::agents, received->peer, header, ErrorKind::bad_data, describe(message.error()));
+      continue;
+    }
+    Sessions::Admitted admitted =
+        sessions->admit(Side::agents, received->peer, header, is_greeting(message.value()), now.steady);
+    if (!admitted.session) {
+      if (admitted.is_ahead)
+        log_error("an agent has seen a later life of this controller: is this data folder a copy?");
+      refuse(*agents, Side::agents, received->peer, header, ErrorKind::temporary, admitted.reason);
+      continue;
+    }
+    waiting.push_back(input::AgentMessage{admitted.session->id, received->peer.key, std::move(message).value()});
+  }
+}
+
+void Server::Impl::collect_clients(Now now) {
+  for (int taken = 0; taken < messages_per_turn; ++taken) {
+    std::optional<transport::Received> received = clients->receive();
+    if (!received) return;
+    Result<protocol::Envelope> envelope = protocol::from_frames(received->frames);
+    if (!envelope) {
+      log_warn("dropped a message on the clients socket: {}", describe(envelope.error()));
+      continue;
+    }
+    Result<protocol::FromClient> message = protocol::decode_from_client(envelope.value().type, envelope.value().body);
+    const protocol::Header& header = envelope.value().header;
+    if (!message) {
+      refuse(*clients, Side::clients, received->peer, header, ErrorKind::bad_data, describe(message.error()));
+      continue;
+    }
+    Sessions::Admitted admitted =
+        sessions->admit(Side::clients, received->peer, header, is_greeting(message.value()), now.steady);
+    if (!admitted.session) {
+      refuse(*clients, Side::clients, received->peer, header, ErrorKind::temporary, admitted.reason);
+      continue;
+    }
+    on_client(*admitted.session, std::move(message).value());
+  }
+}
+
+void Server::Impl::on_client(Session& session, protocol::FromClient message) {
+  std::visit(overloaded{
+                 [&](protocol::ClientRequest& asked) {
+                   if (protocol::changes_something(asked.request)) {
+                     waiting.push_back(input::ClientMessage{session.id, session.peer.key, std::move(asked.id),
+                                                            std::move(asked.request)});
+                   } else {
+                     reads.push_back({session.id, std::move(asked)});
+                   }
+                 },
+                 [&](protocol::ClientCredit& credit) { followers.add_credit(session.id, credit.batches); },
+                 [&](protocol::Ping&) { send_to_client(session.id, protocol::Pong{}); },
+             },
+             message);
+}
+
+void Server::Impl::decide(const Input& input, Now now) {
+  Effects effects = core->on(input, now);
+  if (!effects.ignored.empty()) log_debug("ignored: {}", effects.ignored);
+  std::ranges::move(effects.changes, std::back_inserter(turn.changes));
+  std::ranges::move(effects.to_agents, std::back_inserter(turn.to_agents));
+  std::ranges::move(effects.to_clients, std::back_inserter(turn.to_clients));
+  std::ranges::move(effects.resolve, std::back_inserter(turn.resolve));
+  std::ranges::move(effects.close, std::back_inserter(turn.close));
+  wake_at = effects.wake_at;
+}
+
+Result<> Server::Impl::commit() {
+  if (turn.changes.empty()) return ok();
+  std::vector<store::Write> batch;
+  for (const Change& change : turn.changes) store::append_writes(change, batch);
+  return database->commit(batch);
+}
+
+void Server::Impl::send_out(Now) {
+  for (const Effects::ToAgentSession& out : turn.to_agents) send_to_agent(out.session, out.message);
+  for (Effects::ToClientSession& out : turn.to_clients) send_to_client(out.session, std::move(out.reply));
+  for (SessionId id : turn.close) sessions->remove(id);
+  std::vector<protocol::EventView> events;
+  for (const Change& change : turn.changes) {
+    if (const auto* event = std::get_if<protocol::EventView>(&change)) events.push_back(*event);
+  }
+  publish(events);
+}
+
+void Server::Impl::send_to_agent(SessionId id, const protocol::ToAgent& message) {
+  Session* session = sessions->find(id);
+  if (!session) return;
+  protocol::TypedBody typed = [&] {
+    const auto* offer = std::get_if<protocol::Offer>(&message);
+    if (!offer || !offer->package.workspace.empty()) return protocol::encode(message);
+    protocol::Offer placed = *offer;
+    placed.package.path = inventory->package_path(placed.package);
+    return protocol::encode(protocol::ToAgent(std::move(placed)));
+  }();
+  const protocol::Envelope envelope{sessions->next_header(*session), std::move(typed.type), std::move(typed.body)};
+  if (agents->send(session->peer, protocol::to_frames(envelope)) == transport::SendOutcome::no_such_peer) {
+    sessions->remove(id);
+    waiting.push_back(input::SessionGone{id});
+  }
+}
+
+void Server::Impl::send_to_client(SessionId id, const protocol::ToClient& message) {
+  Session* session = sessions->find(id);
+  if (!session) return;
+  protocol::TypedBody typed = protocol::encode(message);
+  const protocol::Envelope envelope{sessions->next_header(*session), std::move(typed.type), std::move(typed.body)};
+  if (clients->send(session->peer, protocol::to_frames(envelope)) == transport::SendOutcome::no_such_peer) {
+    followers.detach(id);
+    sessions->remove(id);
+  }
+}
+
+void Server::Impl::refuse(transport::Listener& listener, Side side, const transport::Peer& peer,
+                          const protocol::Header& header, ErrorKind kind, std::string reason) {
+  protocol::Refused refused{std::string(kind_name(kind)), std::move(reason), false};
+  protocol::TypedBody typed = side == Side::agents ? protocol::encode(protocol::ToAgent(std::move(refused)))
+                                                   : protocol::encode(protocol::ToClient(std::move(refused)));
+  const protocol::Envelope envelope{sessions->bare_header(header), std::move(typed.type), std::move(typed.body)};
+  // A peer that is gone again needs no answer.
+  (void)listener.send(peer, protocol::to_frames(envelope));
+}
+
+QueryContext Server::Impl::query_context(Now now) const {
+  return {.reader = *database,
+          .state = core->state(),
+          .liveness = [this](const AgentId& agent) { return core->liveness(agent); },
+          .last_seen = [this](const AgentId& agent) { return core->last_seen(agent); },
+          .resolve = [this](const release::ReleaseQuery& query) { return inventory->resolve(query); },
+          .now = now.wall};
+}
+
+void Server::Impl::answer_reads(Now now) {
+  if (reads.empty()) return;
+  const QueryContext context = query_context(now);
+  for (Read& read : std::exchange(reads, {})) {
+    if (!sessions->find(read.session)) continue;
+    if (const auto* attach = std::get_if<request::Attach>(&read.request.request)) {
+      Result<> attached = ok();
+      if (const Principal* principal = core->principal_of(sessions->find(read.session)->peer.key)) {
+        attached = check_allowed(*principal, read.request.request);
+        if (attached) attached = followers.attach(read.session, read.request.id, *attach, context);
+      } else {
+        attached = fail(ErrorKind::refused, "This key is not enrolled.");
+      }
+      if (!attached) send_to_client(read.session, protocol::ClientReply{read.request.id, failure(attached.error())});
+      continue;
+    }
+    protocol::Reply answered = answer_one(read, context);
+    send_to_client(read.session, protocol::ClientReply{read.request.id, std::move(answered)});
+  }
+}
+
+protocol::Reply Server::Impl::answer_one(const Read& read, const QueryContext& context) {
+  const std::string& key = sessions->find(read.session)->peer.key;
+  const Principal* principal = core->principal_of(key);
+  if (!principal) return failure({ErrorKind::refused, "This key is not enrolled.", "Ask for an invitation.", {}});
+  if (std::holds_alternative<request::Hello>(read.request.request)) {
+    return reply::Hello{.controller_version = ESCAPE_VERSION,
+                        .principal = principal->name,
+                        .role = principal->role,
+                        .agents_port = agents->port(),
+                        .events_port = publisher ? publisher->port() : 0,
+                        .http_port = inventory->http_port(),
+                        .inventory_url = options.settings.inventory_url,
+                        .newest_event = core->state().last_event,
+                        .heartbeat_millis = static_cast<int>(options.settings.heartbeat.count())};
+  }
+  if (std::holds_alternative<request::Detach>(read.request.request)) {
+    followers.detach(read.session);
+    return reply::Done{};
+  }
+  if (Result<> allowed = check_allowed(*principal, read.request.request); !allowed) return failure(allowed.error());
+  if (std::holds_alternative<request::InventoryToken>(read.request.request)) {
+    return inventory->issue_token(principal->name, context.now);
+  }
+  Result<protocol::Reply> answered = answer(read.request.request, context);
+  return answered ? std::move(answered).value() : protocol::Reply(failure(answered.error()));
+}
+
+void Server::Impl::pump_followers(Now now) {
+  if (followers.empty()) return;
+  Result<std::vector<Followers::Outgoing>> out = followers.pump(query_context(now));
+  if (!out) {
+    log_error("reading a job's log failed: {}", describe(out.error()));
+    return;
+  }
+  for (Followers::Outgoing& each : out.value()) send_to_client(each.session, std::move(each.reply));
+}
+
+void Server::Impl::publish(const std::vector<protocol::EventView>& events) {
+  if (!publisher) return;
+  for (const protocol::EventView& event : events) {
+    publisher->publish({events::topic_of(event), events::sequence_frame(event.sequence),
+                        std::string(events::cloud_event_type),
+                        events::to_cloud_event(event, "escape://" + to_hex(core->state().instance)),
+                        codec::to_msgpack(codec::encode(event))});
+  }
+}
+
+void Server::Impl::publish_beacon(Now now) {
+  if (!publisher || now.steady < beacon_at) return;
+  publisher->publish({"beacon", events::sequence_frame(core->state().last_event)});
+  beacon_at = now.steady + beacon_interval;
+}
+
+void Server::Impl::sweep(Now now) {
+  if (now.steady < sweep_at) return;
+  sweep_at = now.steady + Millis{30'000};
+  for (SessionId id : sessions->silent_since(Side::clients, now.steady + -client_silence)) {
+    followers.detach(id);
+    sessions->remove(id);
+  }
+}
+
+Millis Server::Impl::time_to_wait(Now now) const {
+  if (!waiting.empty()) return Millis{0};
+  Instant next = sweep_at;
+  if (publisher) next = std::min(next, beacon_at);
+  if (wake_at) next = std::min(next, *wake_at);
+  const Micros left = std::max(next - now.steady, Micros{0});
+  return std::chrono::ceil<Millis>(left);
+}
+
+}  // namespace escape::controller

@@ -1,0 +1,60 @@
+#include "controller/cli/common_flags.h"
+
+#include "shared/release/release_id.h"
+
+namespace escape::cli {
+
+void add_plan(Syntax& syntax, CommonFlags& flags) {
+  syntax.option("--plan", flags.plan, "FILE", "The plan (escape.yml)");
+}
+
+void add_environment(Syntax& syntax, CommonFlags& flags) {
+  syntax.option("-e,--environment", flags.environment, "NAME",
+                flags.environment.empty() ? "The environment" : "The environment (" + flags.environment + ")");
+}
+
+void add_deployment(Syntax& syntax, CommonFlags& flags) {
+  syntax.option("-d,--deployment", flags.deployment, "NAME", "Name of the deployment (the package's project/name)");
+}
+
+void add_values(Syntax& syntax, CommonFlags& flags) {
+  syntax.repeated("-v,--extra-vars", flags.values, "VALUE",
+                  "Input: k=v, k=@FILE, k=@@text, @FILE.json, @FILE.yml; repeat");
+  syntax.repeated("-p,--extra-providers", flags.providers, "VALUE", "Provider: variable=deployment (a later version)");
+}
+
+void add_step_timeout(Syntax& syntax, CommonFlags& flags) {
+  syntax.option("--step-timeout", flags.step_timeout, "DURATION", "Stop a step that takes longer (1h30m, 90s)");
+}
+
+void add_json(Syntax& syntax, bool& to) { syntax.flag("--json", to, "JSON on stdout"); }
+
+void refuse_state_files(Syntax& syntax) {
+  const std::string_view where = "State lives at the controller, or in .escape/state of the workspace.";
+  syntax.refused("-s,--state", "There are no state files any more: --state is refused.",
+                 std::string(where) + " `escape state export` writes the original's file.");
+  syntax.refused("--use-profile-state", "There are no state files any more: --use-profile-state is refused.", where,
+                 false);
+  syntax.refused("-r,--remote-state", "The original's remote state service is gone: --remote-state is refused.",
+                 "Use a controller: escape login --token TOKEN");
+}
+
+Result<> check_providers(const CommonFlags& flags) {
+  if (flags.providers.empty()) return ok();
+  return fail(ErrorKind::refused, "Providers (-p) come with a later version of Escape.", "Leave -p out.");
+}
+
+Result<> check_environment(const std::string& name) {
+  if (name.empty()) return fail(ErrorKind::usage, "Missing 'environment'", "Name it with -e.");
+  if (Result<> checked = release::check_environment_name(name); !checked) {
+    return fail(ErrorKind::usage, checked.error().message);
+  }
+  return ok();
+}
+
+Result<Millis> step_limit(const CommonFlags& flags) {
+  if (flags.step_timeout.empty()) return Millis{0};
+  return parse_duration(flags.step_timeout);
+}
+
+}  // namespace escape::cli

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "controller/cli/syntax.h"
+#include "shared/base/time.h"
+
+namespace escape::cli {
+
+/// Flags that many commands share (spec/cli.md §1.2).
+struct CommonFlags {
+  std::string plan = "escape.yml";
+  std::string environment = "dev";
+  std::string deployment;
+  std::vector<std::string> values;
+  std::vector<std::string> providers;
+  std::string step_timeout;
+  bool as_json = false;
+};
+
+void add_plan(Syntax& syntax, CommonFlags& flags);
+void add_environment(Syntax& syntax, CommonFlags& flags);
+void add_deployment(Syntax& syntax, CommonFlags& flags);
+void add_values(Syntax& syntax, CommonFlags& flags);
+void add_step_timeout(Syntax& syntax, CommonFlags& flags);
+void add_json(Syntax& syntax, bool& to);
+/// `-s`, `--use-profile-state` and `-r` of the original: understood, and refused with where the state is now.
+void refuse_state_files(Syntax& syntax);
+
+/// Error: refused when `-p` was given, which comes with a later version.
+Result<> check_providers(const CommonFlags& flags);
+Result<> check_environment(const std::string& name);
+/// 0 when the flag was not given. Error: usage.
+Result<Millis> step_limit(const CommonFlags& flags);
+
+}  // namespace escape::cli

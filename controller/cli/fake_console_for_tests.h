@@ -1,0 +1,27 @@
+#pragma once
+
+#include <deque>
+#include <string>
+
+#include "controller/cli/console.h"
+
+namespace escape::cli {
+
+/// Streams of a test: what was printed, and what will be typed.
+class FakeConsole : public Console {
+ public:
+  void out(std::string_view text) override { printed += text; }
+  void err(std::string_view text) override { told += text; }
+  std::optional<std::string> read_line() override {
+    if (typed.empty()) return std::nullopt;
+    std::string line = typed.front();
+    typed.pop_front();
+    return line;
+  }
+
+  std::string printed;
+  std::string told;
+  std::deque<std::string> typed;
+};
+
+}  // namespace escape::cli

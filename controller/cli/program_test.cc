@@ -1,0 +1,365 @@
+#include "controller/cli/program.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "controller/cli/fake_controller_for_tests.h"
+#include "controller/cli/status.h"
+#include "shared/io/files.h"
+
+// Whole commands against a controller that answers from a script.
+namespace escape::cli {
+namespace program_testing {
+
+namespace request = protocol::request;
+namespace reply = protocol::reply;
+
+protocol::LogEntry line(std::string level, std::string text) {
+  protocol::LogEntry entry;
+  entry.level = std::move(level);
+  entry.sections = {"Deploy"};
+  entry.text = std::move(text);
+  return entry;
+}
+
+TEST(Program, SaysWhatIsWrongWithTheCommandLine) {
+  struct Case {
+    std::vector<std::string> arguments;
+    std::string says;
+    std::string hint;
+  };
+  const std::vector<Case> cases{
+      {{"deplyo"}, "Error: Unknown command 'deplyo'", "escape help"},
+      {{"runn"}, "Error: Unknown command 'runn'", "Did you mean `escape run`?"},
+      {{"run", "delpoy"}, "Error: Unknown command 'delpoy'", "Did you mean `escape run deploy`?"},
+      {{"run", "deploy", "--enviroment", "x"},
+       "Error: Unknown flag '--enviroment' for `escape run deploy`.",
+       "Did you mean '--environment'?"},
+      {{"run", "promote", "extra"}, "Error: Unknown command 'extra'", "escape run promote --help"},
+      {{"run", "deploy", "-e"}, "Error: `escape run deploy`: ", "escape run deploy --help"},
+      {{"jobs", "show"}, "Error: `escape jobs show`: JOB is required.", ""},
+      {{"jobs", "show", "x"}, "Error: 'x' is not the number of a job.", ""},
+      {{"--nope", "status"}, "Error: Unknown flag '--nope' for `escape`.", ""},
+      {{"status", "--logger", "xml"}, "Error: Unknown logger type 'xml', expecting 'default' or 'json'.", ""},
+      {{"status", "--level", "loud"}, "Error: Unknown log level 'loud'.", ""},
+      {{"run", "deploy", "x-v1", "-v", "=y"}, "Error: The value '-v =y' has no name.", ""},
+      {{"run", "deploy", "aa-v1", "bb-v1", "-d", "both"},
+       "Error: One deployment name (-d both) can't hold 2 releases.",
+       ""},
+      {{"run", "promote", "--to", "live"}, "Error: Missing deployment name.", ""},
+      {{"run", "promote", "-d", "x"},
+       "Error: Missing target environment. Use '--to' to define your target environment.",
+       ""},
+      {{"run", "converge", "-e", "Stage"}, "Error: The environment name 'Stage' is not allowed.", ""},
+      {{"config", "profile", "api_servr"},
+       "Error: 'api_servr' is not a valid field name",
+       "Did you mean 'api_server'?"}};
+  for (const Case& each : cases) {
+    Cli cli;
+    EXPECT_EQ(cli.run(each.arguments), 64) << each.says << "\n" << cli.console.told;
+    EXPECT_NE(cli.console.told.find(each.says), std::string::npos) << cli.console.told;
+    EXPECT_NE(cli.console.told.find(each.hint), std::string::npos) << cli.console.told;
+    EXPECT_EQ(cli.console.printed, "");
+    EXPECT_TRUE(cli.controller.asked.empty());
+  }
+}
+
+TEST(Program, RefusesTheOriginalsStateFlagsWithTheReason) {
+  for (const char* flag : {"--state=x.json", "-sx.json", "-rprj", "--use-profile-state"}) {
+    Cli cli;
+    EXPECT_EQ(cli.run({"run", "deploy", "app-v1", flag}), 5) << flag;
+    EXPECT_NE(cli.console.told.find("refused"), std::string::npos) << cli.console.told;
+  }
+}
+
+TEST(Program, HelpGoesToStdoutAndIsFine) {
+  Cli cli;
+  EXPECT_EQ(cli.run({"run", "deploy", "--help"}), 0);
+  EXPECT_NE(cli.console.printed.find("--environment"), std::string::npos);
+  EXPECT_NE(cli.console.printed.find("Examples:"), std::string::npos);
+  EXPECT_EQ(cli.run({"help", "run", "promote"}), 0);
+  EXPECT_NE(cli.console.printed.find("--to-deployment"), std::string::npos);
+  EXPECT_EQ(cli.run({"run"}), 0);
+  EXPECT_NE(cli.console.printed.find("converge"), std::string::npos);
+  EXPECT_EQ(cli.run({}), 0);
+  EXPECT_NE(cli.console.printed.find("status"), std::string::npos);
+  EXPECT_EQ(cli.run({"version"}), 0);
+  EXPECT_EQ(cli.console.printed, "Escape v" ESCAPE_VERSION "\n");
+  EXPECT_EQ(cli.console.told, "");
+}
+
+TEST(Deploy, SubmitsWhatWasTypedAndShowsTheLog) {
+  Cli cli;
+  cli.controller.log = {line("info", "Running deploy step deploy.sh."), line("success", "Successfully deployed.")};
+  EXPECT_EQ(cli.run({"run", "deploy", "quickstart/hello-world-v0.0.1", "-v", "who=Stage", "-estage"}), 0)
+      << cli.console.told;
+  const auto* submit = cli.controller.last<request::Submit>();
+  ASSERT_TRUE(submit);
+  EXPECT_EQ(submit->environment, "stage");
+  EXPECT_EQ(submit->release, "quickstart/hello-world-v0.0.1");
+  EXPECT_EQ(submit->inputs, (Value::Object{{"who", "Stage"}}));
+  EXPECT_EQ(submit->workspace, "");
+  EXPECT_EQ(cli.console.told, "Deploy: Running deploy step deploy.sh.\nDeploy: ✔️ Successfully deployed.\n");
+  EXPECT_EQ(cli.console.printed, "");
+}
+
+TEST(Deploy, SeveralOneAfterAnotherAndTheFirstFailureEndsIt) {
+  Cli cli;
+  EXPECT_EQ(cli.run({"run", "deploy", "aa-v1", "bb-latest"}), 0);
+  EXPECT_EQ(cli.controller.asked.size(), 2u);
+  Cli failing;
+  failing.controller.end.outcome = protocol::JobOutcome::failed;
+  failing.controller.end.error_kind = "failed";
+  EXPECT_EQ(failing.run({"run", "deploy", "aa-v1", "bb-latest"}), 3);
+  EXPECT_EQ(failing.controller.asked.size(), 1u);
+}
+
+TEST(Deploy, TheExitCodeAndMessageComeFromTheJobOnce) {
+  Cli cli;
+  cli.controller.end.outcome = protocol::JobOutcome::failed;
+  cli.controller.end.error_kind = "unknown";
+  cli.controller.end.message = "The agent is out of reach.";
+  cli.controller.end.hint = "Look at `escape agents list`.";
+  EXPECT_EQ(cli.run({"run", "deploy", "aa-v1"}), 4);
+  EXPECT_EQ(cli.console.told, "Error: The agent is out of reach.\nLook at `escape agents list`.\n");
+  // What the log has told already is not told twice.
+  cli.controller.end.message = "exit status 1\nlast line";
+  cli.controller.end.error_kind = "failed";
+  cli.controller.log = {line("error", "Error: exit status 1")};
+  EXPECT_EQ(cli.run({"run", "deploy", "aa-v1"}), 3);
+  EXPECT_EQ(cli.console.told, "Deploy: Error: exit status 1\nLook at `escape agents list`.\n");
+}
+
+TEST(Deploy, WhatTheControllerRefusesIsPrintedWithItsExitCode) {
+  Cli cli;
+  cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {
+    return fail(ErrorKind::no_target, "No agent serves the environment 'stage'.", "escape agents invite -e stage");
+  };
+  EXPECT_EQ(cli.run({"run", "deploy", "aa-v1", "-e", "stage"}), 7);
+  EXPECT_EQ(cli.console.told, "Error: No agent serves the environment 'stage'.\nescape agents invite -e stage\n");
+}
+
+struct PromoteCli : Cli {
+  reply::Promotion promotion{.release = "quickstart/hello-world-v0.0.1",
+                             .sha256 = "abc",
+                             .target_release = {},
+                             .target_protected = false,
+                             .is_downgrade = false,
+                             .is_same = false};
+  PromoteCli() {
+    console.has_input_terminal = true;
+    controller.answer = [this](const protocol::Request& asked) -> Result<protocol::Reply> {
+      if (std::holds_alternative<request::DescribePromotion>(asked)) return protocol::Reply(promotion);
+      return protocol::Reply(reply::JobMade{3});
+    };
+  }
+  int promote(std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments{"run",           "promote", "--deployment", "quickstart/hello-world",
+                                       "--environment", "stage",   "--to",         "live"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments);
+  }
+};
+
+TEST(Promote, ShowsAsksAndSubmitsWhatWasShown) {
+  PromoteCli cli;
+  cli.console.typed = {""};
+  EXPECT_EQ(cli.promote(), 0);
+  EXPECT_EQ(cli.console.told,
+            "Promote: Deployment quickstart/hello-world in environment stage has quickstart/hello-world-v0.0.1.\n"
+            "Promote: Deployment quickstart/hello-world in environment live is not present.\n");
+  EXPECT_EQ(cli.console.printed,
+            "Promote quickstart/hello-world-v0.0.1 from stage (quickstart/hello-world) to live "
+            "(quickstart/hello-world)? [Yn]: ");
+  const auto* submit = cli.controller.last<request::Submit>();
+  ASSERT_TRUE(submit);
+  EXPECT_EQ(submit->environment, "live");
+  EXPECT_EQ(submit->from_environment, "stage");
+  EXPECT_EQ(submit->expected_sha256, "abc");
+}
+
+TEST(Promote, NoMeansNothingHappens) {
+  PromoteCli cli;
+  cli.console.typed = {"perhaps", "n"};
+  EXPECT_EQ(cli.promote(), 0);
+  EXPECT_FALSE(cli.controller.last<request::Submit>());
+}
+
+TEST(Promote, WithoutATerminalOrAnAnswerItIsRefused) {
+  PromoteCli cli;
+  EXPECT_EQ(cli.promote(), 5);
+  EXPECT_NE(cli.console.told.find("Error: EOF"), std::string::npos);
+  cli.console.has_input_terminal = false;
+  EXPECT_EQ(cli.promote(), 5);
+  EXPECT_FALSE(cli.controller.last<request::Submit>());
+  EXPECT_EQ(cli.promote({"-f"}), 0);
+  EXPECT_TRUE(cli.controller.last<request::Submit>());
+}
+
+TEST(Promote, AProtectedEnvironmentWantsTheWholeWord) {
+  for (const auto& [answer, goes] :
+       std::vector<std::pair<std::string, bool>>{{"", false}, {"y", false}, {"yes", true}}) {
+    PromoteCli cli;
+    cli.promotion.target_protected = true;
+    cli.console.typed = {answer};
+    EXPECT_EQ(cli.promote({"--to-deployment", "other"}), 0);
+    EXPECT_EQ(cli.controller.last<request::Submit>() != nullptr, goes) << answer;
+    EXPECT_NE(cli.console.printed.find("to live (other)? [live is protected: type yes]: "), std::string::npos);
+  }
+}
+
+TEST(Converge, DryRunShowsAndDoesNothing) {
+  Cli cli;
+  cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {
+    return protocol::Reply(
+        reply::ConvergePlan{{{"a", "deploy", "", "0.0.1", "not deployed"}, {"bb", "none", "1", "1", ""}}});
+  };
+  EXPECT_EQ(cli.run({"run", "converge", "-e", "stage", "--dry-run"}), 0);
+  EXPECT_EQ(cli.console.printed,
+            "DEPLOYMENT  ACTION  FROM  TO     REASON\n"
+            "a           deploy  -     0.0.1  not deployed\n"
+            "bb          none    1     1\n");
+  EXPECT_FALSE(cli.controller.last<request::Submit>());
+}
+
+protocol::DeploymentCell cell(std::string environment, std::string deployment, std::string version, std::string status,
+                              std::string attempted = "", std::string agent_state = "online") {
+  protocol::DeploymentCell c;
+  c.environment = std::move(environment);
+  c.deployment = std::move(deployment);
+  c.version = std::move(version);
+  c.attempted = std::move(attempted);
+  c.status = std::move(status);
+  c.agent_state = std::move(agent_state);
+  return c;
+}
+
+TEST(Status, ShowsDeploymentsDownAndEnvironmentsAcross) {
+  const reply::Deployments all{{cell("test", "quickstart/hello-world", "0.0.2", "ok"),
+                                cell("live", "quickstart/hello-world", "0.0.1", "ok", "", "offline"),
+                                cell("test", "db", "1", "failure", "2"), cell("live", "db", "", "failure", "2"),
+                                cell("stage", "db", "1", "running_main_step"), cell("live", "x", "", "empty")},
+                               {"test", "stage", "live"}};
+  EXPECT_EQ(status_matrix(all, false),
+            "DEPLOYMENT              test             stage       live\n"
+            "db                      v1 (v2 failure)  v1 running  v2 failure\n"
+            "quickstart/hello-world  v0.0.2 ok        -           v0.0.1 ok, offline\n"
+            "x                       -                -           -\n");
+  EXPECT_NE(status_matrix(all, true).find("\x1b[31mfailure\x1b[0m"), std::string::npos);
+  EXPECT_TRUE(status_matrix({}, false).starts_with("Nothing is deployed."));
+}
+
+TEST(Status, JsonHoldsEverythingAndAnEmbeddedAgentIsNeverAway) {
+  Cli cli;
+  cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {
+    return protocol::Reply(reply::Deployments{{cell("test", "db", "1", "ok", "", "offline")}, {"test"}});
+  };
+  EXPECT_EQ(cli.run({"status", "--json"}), 0);
+  EXPECT_NE(cli.console.printed.find("\"status\": \"ok\""), std::string::npos) << cli.console.printed;
+  EXPECT_EQ(cli.console.printed.find("offline"), std::string::npos) << cli.console.printed;
+}
+
+TEST(Profiles, AnotherOneIsNotRemembered) {
+  const std::string folder = io::make_temporary_folder("escape-cli-profiles").value();
+  const std::string file = folder + "/config.yml";
+  const auto run = [&](std::vector<std::string> arguments) {
+    Cli cli;
+    arguments.insert(arguments.end(), {"-c", file});
+    EXPECT_EQ(cli.run(arguments), 0) << cli.console.told;
+    return cli.console.printed;
+  };
+  EXPECT_EQ(run({"config", "active-profile"}), "default\n");
+  EXPECT_FALSE(io::exists(file)) << "a reading command wrote the configuration";
+  EXPECT_EQ(run({"config", "create-profile", "team"}), "Profile 'team' has been created.\n");
+  EXPECT_EQ(run({"config", "create-profile", "third", "--profile", "team"}), "Profile 'third' has been created.\n");
+  EXPECT_EQ(run({"config", "active-profile"}), "default\n");
+  EXPECT_EQ(run({"config", "active-profile", "--profile", "team"}), "team\n");
+  EXPECT_EQ(run({"config", "list-profiles"}), "default\nteam\nthird\n");
+  EXPECT_EQ(run({"config", "set-profile", "team"}), "Profile has been set\n");
+  EXPECT_EQ(run({"config", "active-profile", "--json"}), "\"team\"\n");
+  Cli cli;
+  EXPECT_EQ(cli.run({"config", "set-profile", "nope", "-c", file}), 78);
+  ASSERT_TRUE(io::remove_all(folder));
+}
+
+TEST(Plan, InitWritesOnceAndChecksTheName) {
+  const std::string folder = io::make_temporary_folder("escape-cli-plan").value();
+  const std::string file = folder + "/escape.yml";
+  Cli cli;
+  EXPECT_EQ(cli.run({"plan", "init", "-n", "quickstart/hello-world", "-o", file}), 0) << cli.console.told;
+  EXPECT_TRUE(io::read_file(file).value().starts_with("name: quickstart/hello-world\nversion: 0.0.@\n"));
+  EXPECT_EQ(cli.run({"plan", "init", "-n", "quickstart/hello-world", "-o", file}), 6);
+  EXPECT_EQ(cli.console.told, "Error: '" + file + "' already exists. Use --force / -f to overwrite.\n");
+  EXPECT_EQ(cli.run({"plan", "init", "-o", file}), 64);
+  EXPECT_EQ(cli.run({"plan", "init", "-n", "X", "-o", folder + "/x"}), 65);
+  EXPECT_EQ(cli.run({"plan", "get", "name", "--plan", file}), 0) << cli.console.told;
+  EXPECT_EQ(cli.console.printed, "quickstart/hello-world\n");
+  EXPECT_EQ(cli.run({"plan", "get", "name", "--plan", folder + "/none.yml"}), 1);
+  EXPECT_NE(cli.console.told.find("Use 'escape plan init' to create it."), std::string::npos);
+  EXPECT_EQ(cli.run({"plan", "fmt", "--plan", file}), 5);
+  ASSERT_TRUE(io::remove_all(folder));
+}
+
+TEST(Environments, ApplySendsWhatTheFileSays) {
+  const std::string folder = io::make_temporary_folder("escape-cli-apply").value();
+  const std::string file = folder + "/stage.yml";
+  ASSERT_TRUE(io::write_file(file, "environment: stage\ndeployments:\n  a: {release: aa-latest, inputs: {n: 1}}\n"));
+  Cli cli;
+  cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {
+    return protocol::Reply(reply::Done{"Done."});
+  };
+  EXPECT_EQ(cli.run({"environments", "apply", "-f", file}), 0) << cli.console.told;
+  const auto* apply = cli.controller.last<request::ApplyEnvironment>();
+  ASSERT_TRUE(apply);
+  EXPECT_EQ(apply->deployments.at(0).inputs, (Value::Object{{"n", 1}}));
+  EXPECT_EQ(cli.run({"environments", "apply", "-f", folder + "/none"}), 1);
+  ASSERT_TRUE(io::remove_all(folder));
+}
+
+TEST(Jobs, ListAndAttachAndCancel) {
+  Cli cli;
+  protocol::JobView job;
+  job.number = 7;
+  job.environment = "stage";
+  job.deployment = "db";
+  job.phase = protocol::JobPhase::settled;
+  job.outcome = protocol::JobOutcome::failed;
+  job.message = "no\nmore";
+  cli.controller.answer = [&](const protocol::Request& asked) -> Result<protocol::Reply> {
+    if (std::holds_alternative<request::ListJobs>(asked)) return protocol::Reply(reply::Jobs{{job}, true});
+    if (std::holds_alternative<request::CancelJob>(asked)) return protocol::Reply(reply::Done{});
+    return protocol::Reply(reply::Job{job});
+  };
+  EXPECT_EQ(cli.run({"jobs", "list", "--active", "-e", "stage"}), 0);
+  EXPECT_NE(cli.console.printed.find("7    deploy  stage db  -        failed"), std::string::npos)
+      << cli.console.printed;
+  EXPECT_EQ(cli.console.told, "There are older ones: --before 7\n");
+  EXPECT_TRUE(cli.controller.last<request::ListJobs>()->active_only);
+  EXPECT_EQ(cli.run({"jobs", "show", "7", "--json"}), 0);
+  EXPECT_NE(cli.console.printed.find("\"outcome\": \"failed\""), std::string::npos);
+  EXPECT_EQ(cli.run({"jobs", "cancel", "7"}), 0);
+  EXPECT_EQ(cli.controller.last<request::CancelJob>()->job, 7u);
+  cli.controller.end.outcome = protocol::JobOutcome::cancelled;
+  EXPECT_EQ(cli.run({"jobs", "attach", "7"}), 3);
+}
+
+TEST(Agents, AnEmbeddedControllerInvitesNobody) {
+  Cli cli;
+  EXPECT_EQ(cli.run({"agents", "invite", "-e", "stage"}), 5);
+  EXPECT_NE(cli.console.told.find("there is nobody to invite"), std::string::npos);
+}
+
+TEST(Errors, AreJsonForTheJsonLogger) {
+  Cli cli;
+  cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {
+    return fail(ErrorKind::temporary, "busy", "again");
+  };
+  EXPECT_EQ(cli.run({"status", "--logger", "json"}), 75);
+  EXPECT_NE(cli.console.told.find(R"("level":"error","message":"busy","kind":"temporary","hint":"again"})"),
+            std::string::npos)
+      << cli.console.told;
+}
+
+}  // namespace program_testing
+}  // namespace escape::cli

@@ -1,0 +1,128 @@
+#include <algorithm>
+#include <memory>
+
+#include "controller/cli/commands.h"
+#include "controller/cli/common_flags.h"
+#include "controller/cli/job_run.h"
+#include "controller/cli/values.h"
+#include "controller/cli/views.h"
+#include "controller/cli/workspace.h"
+
+namespace escape::cli {
+namespace {
+
+struct StateFlags : CommonFlags {
+  std::string release;
+  bool deploy = false;
+};
+
+Result<std::string> name_of_deployment(const StateFlags& flags) {
+  if (!flags.deployment.empty()) return flags.deployment;
+  if (!Workspace::has_plan(flags.plan)) {
+    return fail(ErrorKind::usage, "Missing deployment name.",
+                "Name it with -d; `escape state list-deployments` shows the names.");
+  }
+  TRY(const Workspace workspace, Workspace::open(flags.plan));
+  TRY(const release::ApplicationId application, workspace.application());
+  return to_string(application);
+}
+
+Result<int> list(Invocation& run, const StateFlags& flags) {
+  TRYV(check_environment(flags.environment));
+  TRY(Link * link, run.link(Access::read));
+  TRY(const protocol::reply::Deployments all,
+      ask<protocol::reply::Deployments>(*link, protocol::request::ListDeployments{flags.environment}));
+  std::vector<std::string> names;
+  for (const protocol::DeploymentCell& cell : all.cells) names.push_back(cell.deployment);
+  std::ranges::sort(names);
+  if (flags.as_json) {
+    print_json(run, list_of(names));
+  } else {
+    for (const std::string& name : names) run.console().out(name + "\n");
+  }
+  return 0;
+}
+
+Result<int> show(Invocation& run, const StateFlags& flags) {
+  TRYV(check_environment(flags.environment));
+  TRY(const std::string deployment, name_of_deployment(flags));
+  TRY(Link * link, run.link(Access::read));
+  TRY(const protocol::reply::Deployment shown,
+      ask<protocol::reply::Deployment>(*link, protocol::request::ShowDeployment{flags.environment, deployment}));
+  print_json(run, shown.deployment);
+  return 0;
+}
+
+Result<int> create(Invocation& run, const StateFlags& flags) {
+  TRYV(check_environment(flags.environment));
+  TRYV(check_providers(flags));
+  TRY(const release::ReleaseQuery query, release::parse_release_query(flags.release));
+  const std::string deployment = flags.deployment.empty() ? to_string(query.application) : flags.deployment;
+  TRY(Value::Object inputs, parse_values(flags.values));
+  TRY(Link * link, run.link(Access::write));
+  TRYV(
+      link->call(protocol::request::CreateDeployment{flags.environment, deployment, flags.release, std::move(inputs)}));
+  TRY(const protocol::reply::Deployment shown,
+      ask<protocol::reply::Deployment>(*link, protocol::request::ShowDeployment{flags.environment, deployment}));
+  print_json(run, shown.deployment);
+  return 0;
+}
+
+Result<int> export_state(Invocation& run, const StateFlags& flags) {
+  TRY(Link * link, run.link(Access::read));
+  TRY(const protocol::reply::State state,
+      ask<protocol::reply::State>(*link, protocol::request::ExportState{flags.environment}));
+  print_json(run, state.state);
+  return 0;
+}
+
+std::shared_ptr<StateFlags> common(Syntax& syntax, std::string environment = "dev") {
+  auto flags = std::make_shared<StateFlags>();
+  flags->environment = std::move(environment);
+  add_environment(syntax, *flags);
+  refuse_state_files(syntax);
+  return flags;
+}
+
+}  // namespace
+
+void describe_state_list(Syntax& syntax) {
+  auto flags = common(syntax);
+  add_json(syntax, flags->as_json);
+  syntax.action([flags](Invocation& run) { return list(run, *flags); });
+}
+
+void describe_state_show(Syntax& syntax) {
+  auto flags = common(syntax);
+  add_deployment(syntax, *flags);
+  add_plan(syntax, *flags);
+  add_json(syntax, flags->as_json);
+  syntax.action([flags](Invocation& run) { return show(run, *flags); });
+}
+
+void describe_state_create(Syntax& syntax) {
+  auto flags = common(syntax);
+  add_deployment(syntax, *flags);
+  add_values(syntax, *flags);
+  syntax.flag("--deploy", flags->deploy, "The deploy stage: always so (kept for scripts)");
+  syntax.required_argument("RELEASE", flags->release,
+                           "The release that it should have: project/name-v1.0, -latest, -v0.0.@");
+  syntax.example("escape state create quickstart/hello-world-latest -e stage -v who=Stage");
+  syntax.action([flags](Invocation& run) { return create(run, *flags); });
+}
+
+void describe_state_export(Syntax& syntax) {
+  auto flags = common(syntax, "");
+  add_json(syntax, flags->as_json);
+  syntax.action([flags](Invocation& run) { return export_state(run, *flags); });
+}
+
+void describe_state_providers(Syntax& syntax) {
+  auto flags = common(syntax);
+  add_json(syntax, flags->as_json);
+  syntax.action([flags](Invocation&) -> Result<int> {
+    return fail(ErrorKind::refused, "Providers come with a later version of Escape.");
+  });
+}
+
+}  // namespace escape::cli

@@ -1,0 +1,64 @@
+#include "controller/cli/values.h"
+
+#include "shared/io/files.h"
+#include "shared/plan/document.h"
+
+namespace escape::cli {
+namespace {
+
+Error unreadable(const std::string& path, const Error& why) {
+  return {why.kind,
+          "Couldn't read file '" + path + "': " + describe(why),
+          "To give a value that begins with '@', write it twice: NAME=@@text",
+          {}};
+}
+
+Result<> add_file(const std::string& path, const FileReader& read, Value::Object& to) {
+  Result<std::string> text = read(path);
+  if (!text) return fail(unreadable(path, text.error()));
+  Result<plan::Document> document = plan::parse_document(text.value());
+  if (!document) {
+    return fail(ErrorKind::bad_data, "Couldn't read file '" + path + "' into JSON map: " + describe(document.error()),
+                document.error().hint);
+  }
+  if (document.value().kind != plan::Document::Kind::map) {
+    return fail(ErrorKind::bad_data, "Couldn't read file '" + path + "' into JSON map: it holds no object",
+                "Write one `name: value` per line.");
+  }
+  for (const auto& [name, value] : document.value().members) to.set(name, value.to_value());
+  return ok();
+}
+
+}  // namespace
+
+Result<Value::Object> parse_values(const std::vector<std::string>& given, const FileReader& read) {
+  Value::Object values;
+  for (const std::string& text : given) {
+    if (text.starts_with("@")) {
+      TRYV(add_file(text.substr(1), read, values));
+      continue;
+    }
+    const std::size_t equals = text.find('=');
+    const std::string name = text.substr(0, equals);
+    std::string value = equals == std::string::npos ? "" : text.substr(equals + 1);
+    if (name.empty()) {
+      return fail(ErrorKind::usage, "The value '-v " + text + "' has no name.", "Write it as -v NAME=VALUE.");
+    }
+    if (value.starts_with("@@")) {
+      value.erase(0, 1);
+    } else if (value.starts_with("@")) {
+      const std::string path = value.substr(1);
+      Result<std::string> contents = read(path);
+      if (!contents) return fail(unreadable(path, contents.error()));
+      value = std::move(contents).value();
+    }
+    values.set(name, std::move(value));
+  }
+  return values;
+}
+
+Result<Value::Object> parse_values(const std::vector<std::string>& given) {
+  return parse_values(given, [](const std::string& path) { return io::read_file(path); });
+}
+
+}  // namespace escape::cli

@@ -1,0 +1,94 @@
+#include "controller/cli/values.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "controller/cli/apply_file.h"
+#include "controller/cli/table.h"
+#include "shared/codec/codec.h"
+
+namespace escape::cli {
+namespace values_testing {
+
+Result<std::string> read_fake(const std::string& path) {
+  static const std::map<std::string, std::string> files{{"text", "line\n"},
+                                                        {"v.json", R"({"n": 3, "on": "x", "l": ["a"]})"},
+                                                        {"v.yml", "n: 4\nb: true\n"},
+                                                        {"bad", "[1"},
+                                                        {"list", "[1]"}};
+  auto found = files.find(path);
+  if (found == files.end()) return fail(ErrorKind::not_found, "open " + path + ": no such file or directory");
+  return found->second;
+}
+
+std::string values(std::vector<std::string> given) {
+  Result<Value::Object> parsed = parse_values(given, read_fake);
+  return parsed ? codec::to_json(parsed.value())
+                : std::string(kind_name(parsed.error().kind)) + ": " + parsed.error().message;
+}
+
+TEST(Values, TakesEveryForm) {
+  EXPECT_EQ(values({"k=v"}), R"({"k":"v"})");
+  EXPECT_EQ(values({"k=a=b,c"}), R"({"k":"a=b,c"})");
+  EXPECT_EQ(values({"k", "l="}), R"({"k":"","l":""})");
+  EXPECT_EQ(values({"k=@text"}), "{\"k\":\"line\\n\"}");
+  EXPECT_EQ(values({"k=@@text"}), R"({"k":"@text"})");
+  EXPECT_EQ(values({"@v.json"}), R"({"n":3,"on":"x","l":["a"]})");
+  EXPECT_EQ(values({"@v.yml", "n=5"}), R"({"n":"5","b":true})");
+  EXPECT_EQ(values({"who=1", "who=2"}), R"({"who":"2"})");
+}
+
+TEST(Values, SaysWhatIsWrong) {
+  EXPECT_EQ(values({"=x"}), "usage: The value '-v =x' has no name.");
+  EXPECT_EQ(values({""}), "usage: The value '-v ' has no name.");
+  EXPECT_EQ(values({"k=@nope"}), "not_found: Couldn't read file 'nope': open nope: no such file or directory");
+  EXPECT_TRUE(values({"@bad"}).starts_with("bad_data: Couldn't read file 'bad' into JSON map: line 1"));
+  EXPECT_EQ(values({"@list"}), "bad_data: Couldn't read file 'list' into JSON map: it holds no object");
+}
+
+std::string apply(std::string_view text, const std::string& environment = "") {
+  Result<protocol::request::ApplyEnvironment> parsed = parse_apply_file(text, "stage.yml", environment);
+  if (!parsed) return describe(parsed.error());
+  std::string shown = parsed.value().environment;
+  for (const auto& item : parsed.value().deployments) {
+    shown += " " + item.deployment + "=" + item.release + codec::to_json(item.inputs);
+  }
+  return shown;
+}
+
+TEST(ApplyFile, ReadsDeploymentsWithTypedInputs) {
+  EXPECT_EQ(apply("environment: stage\nprotected: true\ninputs: {region: eu}\ndeployments:\n"
+                  "  quickstart/hello: {release: quickstart/hello-world-latest, inputs: {who: Stage, n: 3}}\n"
+                  "  other:\n    release: team/other-v0.0.@\n"),
+            R"(stage quickstart/hello=quickstart/hello-world-latest{"who":"Stage","n":3} other=team/other-v0.0.@{})");
+  EXPECT_EQ(apply("deployments: {}\n", "stage"), "stage");
+}
+
+TEST(ApplyFile, ErrorsNameFileAndLine) {
+  EXPECT_EQ(apply("deploymants: {}\n", "stage"), "stage.yml: line 1: unknown key 'deploymants'");
+  EXPECT_EQ(apply("environment: live\ndeployments: {}\n", "stage"),
+            "stage.yml: line 1: the file is for the environment 'live', but -e says 'stage'");
+  EXPECT_EQ(apply("deployments:\n  a:\n    relase: x\n", "stage"), "stage.yml: line 3: unknown key 'relase'");
+  EXPECT_EQ(apply("deployments:\n  a:\n    inputs: {}\n", "stage"),
+            "stage.yml: line 3: the deployment 'a' has no 'release'");
+  EXPECT_EQ(apply("deployments:\n  a: x-latest\n", "stage"),
+            "stage.yml: line 2: expected a map with 'release' for the deployment 'a', got 'x-latest'");
+  EXPECT_EQ(apply("deployments:\n  - a\n", "stage"), "stage.yml: line 2: expected a map of deployments, got a list");
+  EXPECT_EQ(apply("protected: maybe\ndeployments: {}\n", "stage"),
+            "stage.yml: line 1: expected true or false for 'protected', got 'maybe'");
+  EXPECT_EQ(apply("deployments:\n  a: {release: nonsense}\n", "stage"),
+            "stage.yml: line 2: Invalid release format: nonsense.");
+  EXPECT_EQ(apply("deployments: {}\n"), "The file 'stage.yml' doesn't say for which environment it is.");
+  EXPECT_EQ(apply("[]", "stage"), "stage.yml: line 1: expected a map with 'deployments', got a list");
+}
+
+TEST(Table, AlignsByCharactersAndEndsLinesClean) {
+  Table table({"A", "BB", "C"});
+  table.add({"✔️ x", "1", ""});
+  table.add({"yy", "22222", "z"});
+  EXPECT_EQ(table.text(), "A    BB     C\n✔️ x  1\nyy   22222  z\n");
+}
+
+}  // namespace values_testing
+}  // namespace escape::cli

@@ -1,0 +1,132 @@
+#include "controller/cli/views.h"
+
+#include "shared/codec/codec.h"
+
+namespace escape::cli {
+namespace {
+
+Value time_value(Timestamp when) { return when.is_set() ? Value(to_rfc3339(when)) : Value(); }
+
+Value::Object labels_value(const std::map<std::string, std::string>& labels) {
+  Value::Object object;
+  for (const auto& [name, value] : labels) object.append(name, value);
+  return object;
+}
+
+}  // namespace
+
+Value list_of(const std::vector<std::string>& texts) { return Value::List(texts.begin(), texts.end()); }
+
+Value to_json_view(const protocol::TaskView& task) {
+  return Value::Object{{"task", to_string(task.task)},
+                       {"attempt", task.attempt},
+                       {"step", task.step},
+                       {"agent", task.agent},
+                       {"phase", name_of(task.phase)},
+                       {"outcome", task.outcome},
+                       {"exit_status", task.exit_status},
+                       {"message", task.message},
+                       {"output_bytes", task.output_bytes},
+                       {"started_at", time_value(task.started_at)},
+                       {"ended_at", time_value(task.ended_at)}};
+}
+
+Value to_json_view(const protocol::JobView& job) {
+  return Value::Object{{"job", job.number},
+                       {"kind", name_of(job.kind)},
+                       {"phase", name_of(job.phase)},
+                       {"outcome", name_of(job.outcome)},
+                       {"error_kind", job.error_kind},
+                       {"message", job.message},
+                       {"hint", job.hint},
+                       {"environment", job.environment},
+                       {"deployment", job.deployment},
+                       {"release", job.release},
+                       {"principal", job.principal},
+                       {"parent", job.parent == 0 ? Value() : Value(job.parent)},
+                       {"created_at", time_value(job.created_at)},
+                       {"started_at", time_value(job.started_at)},
+                       {"settled_at", time_value(job.settled_at)},
+                       {"tasks", list_of(job.tasks)}};
+}
+
+Value to_json_view(const protocol::AgentView& agent) {
+  return Value::Object{{"name", agent.name},
+                       {"environment", agent.environment},
+                       {"labels", labels_value(agent.labels)},
+                       {"state", agent.state},
+                       {"fingerprint", agent.fingerprint},
+                       {"hostname", agent.host.hostname},
+                       {"platform", agent.host.platform},
+                       {"arch", agent.host.arch},
+                       {"version", agent.host.agent_version},
+                       {"enrolled_at", time_value(agent.enrolled_at)},
+                       {"last_seen", time_value(agent.last_seen)},
+                       {"running_tasks", agent.running_tasks}};
+}
+
+Value to_json_view(const protocol::PrincipalView& principal) {
+  return Value::Object{{"name", principal.name},
+                       {"role", principal.role},
+                       {"environments", list_of(principal.environments)},
+                       {"fingerprint", principal.fingerprint},
+                       {"enrolled_at", time_value(principal.enrolled_at)}};
+}
+
+Value to_json_view(const protocol::EventView& event) {
+  return Value::Object{{"sequence", event.sequence},
+                       {"time", time_value(event.time)},
+                       {"kind", event.kind},
+                       {"principal", event.principal},
+                       {"environment", event.environment},
+                       {"deployment", event.deployment},
+                       {"job", event.job == 0 ? Value() : Value(event.job)},
+                       {"data", event.data}};
+}
+
+Value to_json_view(const protocol::DeploymentCell& cell) {
+  return Value::Object{{"environment", cell.environment},
+                       {"deployment", cell.deployment},
+                       {"release", cell.release},
+                       {"version", cell.version},
+                       {"attempted", cell.attempted},
+                       {"status", cell.status},
+                       {"agent", cell.agent},
+                       {"agent_state", cell.agent_state},
+                       {"job", cell.job},
+                       {"updated_at", time_value(cell.updated_at)}};
+}
+
+Value to_json_view(const protocol::PlannedChange& change) {
+  return Value::Object{{"deployment", change.deployment},
+                       {"action", change.action},
+                       {"from", change.from},
+                       {"to", change.to},
+                       {"reason", change.reason}};
+}
+
+Value to_json_view(const protocol::reply::EnvironmentView& environment) {
+  return Value::Object{{"name", environment.name},
+                       {"protected", environment.is_protected},
+                       {"deployments", environment.deployments},
+                       {"agents", environment.agents},
+                       {"agents_online", environment.agents_online},
+                       {"inputs", environment.inputs}};
+}
+
+void print_json(Invocation& run, const Value& value) {
+  run.console().out(codec::to_json(value, codec::JsonStyle::indented) + "\n");
+}
+
+std::string shown_time(Timestamp when) {
+  if (!when.is_set()) return "-";
+  std::string text = to_rfc3339(when).substr(0, 19);
+  text[10] = ' ';
+  return text + " UTC";
+}
+
+std::string shown_age(Timestamp when, Timestamp now) {
+  return when.is_set() ? to_short_text(std::max(now - when, Micros{0})) + " ago" : "-";
+}
+
+}  // namespace escape::cli

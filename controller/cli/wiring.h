@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "controller/cli/profile.h"
+#include "controller/inventory/inventory.h"
+#include "protocol/messages/client.h"
+#include "shared/base/result.h"
+#include "shared/io/archive.h"
+
+/// What the command line is made of. The thin program `escape` leaves the functions of `Wiring` empty and hands over to
+/// the full program (libexec/escape/escape-embedded), which runs the same `run` with all of them.
+namespace escape::cli {
+
+/// What a command asks of an inventory; the interface alone, nothing of the folder is linked.
+using InventoryAccess = inventory::Client;
+using PackFile = io::ArchiveEntry;
+
+/// Whether a command changes something. Embedded, one that only reads never waits for another command.
+enum class Access { read, write };
+
+/// A connection to a controller, remote or embedded. Thread: the one that made it.
+class Link {
+ public:
+  virtual ~Link();
+  /// Answers with the controller's reply; what the controller refuses comes back as Error of its kind. Repeats the
+  /// request under the same id over reconnects. Error: unreachable, when nobody answers for the link's patience.
+  virtual Result<protocol::Reply> call(protocol::Request request) = 0;
+  /// Streams the job's log from entry `from` on to `on_entry`, until the job has settled; returns its final view.
+  /// `interrupted` is asked at least ten times a second; when it says so the job goes on and the error is `cancelled`,
+  /// whose message names the next entry.
+  virtual Result<protocol::JobView> follow(JobId job, std::uint64_t from,
+                                           const std::function<void(const protocol::LogEntry&)>& on_entry,
+                                           const std::function<bool()>& interrupted) = 0;
+  /// Every event above `since`, in order, without gaps or repeats, until `on_event` returns false or `interrupted` is
+  /// true (both end well).
+  virtual Result<> follow_events(EventSequence since, const std::function<bool(const protocol::EventView&)>& on_event,
+                                 const std::function<bool()>& interrupted) = 0;
+};
+
+/// While it lives, this process runs the workspace jobs of its user.
+struct WorkspaceAgent {
+  virtual ~WorkspaceAgent() = default;
+};
+
+struct Wiring {
+  std::function<Result<std::unique_ptr<Link>>(const Profile&, Access)> open_embedded;
+  std::function<Result<std::unique_ptr<WorkspaceAgent>>(Link&, const Profile&, const std::string& workspace)>
+      join_workspace;
+  /// `Link*` is null when the profile's own inventory is meant and no controller is needed to find it.
+  std::function<Result<std::unique_ptr<InventoryAccess>>(const Profile&, Link*)> open_inventory;
+  std::function<Result<>(const std::string& target, const std::string& top, std::vector<PackFile>)> pack;
+};
+
+/// The whole program: parses, runs one command, prints, and gives the exit code. Never throws.
+int run(int argc, char** argv, const Wiring& wiring);
+
+}  // namespace escape::cli

@@ -1,0 +1,309 @@
+#include <memory>
+
+#include "controller/cli/commands.h"
+#include "controller/cli/common_flags.h"
+#include "controller/cli/git.h"
+#include "controller/cli/job_run.h"
+#include "controller/cli/recorded_stage.h"
+#include "controller/cli/values.h"
+#include "controller/cli/workspace.h"
+#include "shared/base/crypto.h"
+#include "shared/codec/domain.h"
+#include "shared/io/files.h"
+
+/// build, test, package, release: what is done with the plan in this folder.
+namespace escape::cli {
+namespace {
+
+using protocol::JobKind;
+using protocol::request::Submit;
+
+struct ReleaseFlags : CommonFlags {
+  bool force = false;
+  bool uber = false;
+  std::string override_version;
+  bool skip_build = false;
+  bool skip_tests = false;
+  bool skip_build_destroy = false;
+  bool skip_deploy = false;
+  bool skip_smoke = false;
+  bool skip_deploy_destroy = false;
+  bool skip_destroy = false;
+  bool skip_cache = false;
+  bool skip_push = false;
+  bool skip_if_exists = false;
+  bool tag_git = false;
+  bool push_git_tags = true;
+};
+
+/// A job on this folder's files in the environment given.
+Result<Submit> workspace_job(JobKind kind, const ReleaseFlags& flags, const Workspace& workspace,
+                             const release::Metadata& metadata, const std::string& environment) {
+  Submit submit;
+  submit.kind = kind;
+  submit.environment = environment;
+  submit.deployment = flags.deployment;
+  submit.workspace = workspace.folder();
+  submit.metadata = codec::metadata_to_value(metadata);
+  submit.release = release_text(metadata);
+  if (kind == JobKind::build || kind == JobKind::deploy) {
+    TRY(submit.inputs, parse_values(flags.values));
+  }
+  TRY(submit.step_time_limit, step_limit(flags));
+  return submit;
+}
+
+Result<Workspace> open_workspace(Invocation& run, const ReleaseFlags& flags) {
+  TRYV(check_providers(flags));
+  TRYV(check_environment(flags.environment));
+  TRYV(run.need_full_program());
+  return Workspace::open(flags.plan);
+}
+
+Result<int> build(Invocation& run, const ReleaseFlags& flags) {
+  TRY(const Workspace workspace, open_workspace(run, flags));
+  TRY(const release::Metadata metadata, workspace.compile(run));
+  TRY(Submit submit, workspace_job(JobKind::build, flags, workspace, metadata, flags.environment));
+  TRY(const int code, run_job(run, std::move(submit)));
+  if (code != 0) return code;
+  // Once more: what the build made must still compile, and be found now rather than when it is packaged.
+  TRYV(workspace.compile(run, metadata.version));
+  return 0;
+}
+
+Result<int> test(Invocation& run, const ReleaseFlags& flags) {
+  TRY(const Workspace workspace, open_workspace(run, flags));
+  TRY(const release::ApplicationId application, workspace.application());
+  const std::string deployment = flags.deployment.empty() ? to_string(application) : flags.deployment;
+  TRY(Link * link, run.link(Access::write));
+  // What was built is tested, whatever an automatic version would be now.
+  const Result<RecordedStages> recorded = read_recorded_stages(*link, flags.environment, deployment);
+  const bool is_built = recorded && recorded.value().build;
+  TRY(const release::Metadata metadata,
+      workspace.compile(run, is_built ? recorded.value().build->version : std::string()));
+  TRY(Submit submit, workspace_job(JobKind::test, flags, workspace, metadata, flags.environment));
+  return run_job(run, std::move(submit));
+}
+
+Result<> make_package(Invocation& run, const Workspace& workspace, const release::Metadata& metadata,
+                      Renderer& renderer) {
+  renderer.say("info", {"Package"}, "Started packaging.");
+  TRYV(workspace.package(run, metadata));
+  renderer.say("success", {"Package"},
+               "Packaged " + release_text(metadata) + " at " + workspace.package_path(metadata));
+  renderer.finish();
+  return ok();
+}
+
+Result<int> package(Invocation& run, const ReleaseFlags& flags) {
+  TRY(const Workspace workspace, open_workspace(run, flags));
+  TRY(const release::Metadata metadata, workspace.compile(run));
+  const std::string target = workspace.package_path(metadata);
+  if (io::exists(target) && !flags.force) {
+    return fail(ErrorKind::conflict, "File '" + target + "' already exists. Use --force / -f to ignore.");
+  }
+  Renderer renderer = run.make_renderer();
+  TRYV(make_package(run, workspace, metadata, renderer));
+  return 0;
+}
+
+/// One run of `run release`: the version is taken first, so that two at once never do all the work for the same number.
+class ReleaseRun {
+ public:
+  ReleaseRun(Invocation& run, const ReleaseFlags& flags, Workspace workspace)
+      : run_(run), flags_(flags), workspace_(std::move(workspace)), renderer_(run.make_renderer({"Release"})) {}
+
+  Result<int> carry_out() {
+    TRY(InventoryAccess * inventory, run_.inventory(Access::write));
+    TRY(const std::string version, take_version(*inventory));
+    TRY(metadata_, workspace_.compile(run_, version));
+    const std::string name = release_text(metadata_);
+    TRY(const bool is_done, check_existing(*inventory));
+    if (is_done) return 0;
+    say("info", "Releasing " + name);
+    TRY(int code, run_build_stage());
+    if (code != 0) return code;
+    // The build may have generated files.
+    TRY(metadata_, workspace_.compile(run_, version));
+    TRY(code, run_trial());
+    if (code != 0) return code;
+    TRYV(make_package(run_, workspace_, metadata_, renderer_));
+    if (!flags_.skip_push) {
+      TRYV(push());
+    }
+    say("success", "Successfully released " + name);
+    TRYV(tag());
+    return 0;
+  }
+
+ private:
+  void say(std::string_view level, const std::string& text, std::vector<std::string> section = {}) {
+    renderer_.say(level, std::move(section), text);
+    renderer_.finish();
+  }
+
+  Result<std::string> take_version(InventoryAccess& inventory) {
+    const std::string asked = workspace_.asked_version(flags_.override_version);
+    if (!asked.ends_with("@")) return asked;
+    TRY(const release::ApplicationId application, workspace_.application());
+    return inventory.reserve(application, asked.substr(0, asked.size() - 1), random_hex(16));
+  }
+
+  /// True: it is there and that is fine. Looked at first, because releases never change and the work would be for
+  /// nothing.
+  Result<bool> check_existing(InventoryAccess& inventory) {
+    if (flags_.skip_push && !flags_.skip_if_exists) return false;
+    TRY(const release::ReleaseId id, release::release_id_of(metadata_));
+    Result<release::ReleaseRecord> found = inventory.resolve({id.application, release::Exact{id.version}});
+    if (!found) {
+      if (found.error().kind == ErrorKind::not_found) return false;
+      return fail(std::move(found).error());
+    }
+    if (!flags_.skip_if_exists) {
+      return fail(ErrorKind::conflict,
+                  "Release " + to_string(id) + " already exists in the inventory, and releases never change.",
+                  "Give the plan another version (0.0.@ takes the next free one), or add --skip-if-exists.");
+    }
+    say("success", "Skipping release, because version v" + metadata_.version +
+                       " already exists in the Inventory and --skip-if-exists is set.");
+    return true;
+  }
+
+  Result<int> job(JobKind kind, const std::string& environment, std::vector<std::string> stages = {}) {
+    TRY(Submit submit, workspace_job(kind, flags_, workspace_, metadata_, environment));
+    submit.stages = std::move(stages);
+    return run_job(run_, std::move(submit), {"Release"});
+  }
+
+  /// One job under one lock: another release of the same package at the same time comes before or after, never between.
+  Result<int> run_build_stage() {
+    if (flags_.skip_build) return 0;
+    std::vector<std::string> goes_on_with;
+    if (!flags_.skip_tests) goes_on_with.push_back("test");
+    if (!flags_.skip_build_destroy && !flags_.skip_destroy) goes_on_with.push_back("destroy");
+    return job(JobKind::build, flags_.environment, std::move(goes_on_with));
+  }
+
+  /// Deploy, smoke and destroy in an environment of their own, so that nothing alive is touched; it goes whatever
+  /// happens.
+  Result<int> run_trial() {
+    if (flags_.skip_deploy) return 0;
+    TRY(Link * link, run_.link(Access::write));
+    protocol::request::ApplyEnvironment apply;
+    apply.environment = "release-" + random_hex(4);
+    apply.is_trial = true;
+    const std::string environment = apply.environment;
+    TRYV(link->call(std::move(apply)));
+    Result<int> code = run_trial_in(environment);
+    Result<protocol::Reply> removed = link->call(protocol::request::RemoveEnvironment{environment});
+    if (code && code.value() == 0 && !removed) {
+      return fail(std::move(removed).error().in("removing the trial environment '" + environment + "'"));
+    }
+    return code;
+  }
+
+  Result<int> run_trial_in(const std::string& environment) {
+    TRY(int code, job(JobKind::deploy, environment));
+    if (code == 0 && !flags_.skip_smoke) {
+      TRY(code, job(JobKind::smoke, environment));
+    }
+    if (code == 0 && !flags_.skip_deploy_destroy && !flags_.skip_destroy) {
+      TRY(code, job(JobKind::destroy, environment, {"deploy"}));
+    }
+    return code;
+  }
+
+  Result<> push() {
+    say("info", "Uploading release.", {"Push"});
+    TRY(InventoryAccess * inventory, run_.reconnect_inventory(Access::write));
+    TRYV(inventory->publish(metadata_, workspace_.package_path(metadata_)));
+    say("success", "Push successful.", {"Push"});
+    return ok();
+  }
+
+  /// After publishing: a tag of a release that does not exist would be worse than a release without a tag.
+  Result<> tag() {
+    if (!flags_.tag_git) return ok();
+    const std::string name = release_text(metadata_);
+    const auto git = [&](const std::string& what, std::vector<std::string> arguments) -> Result<> {
+      Result<std::string> done = run_git(workspace_.folder(), arguments);
+      if (done) return ok();
+      return fail(ErrorKind::failed, "Failed to " + what + " " + name + ": " + done.error().message,
+                  "The release itself is published; only its git tag is missing.");
+    };
+    say("info", "Tagging current git commit with '" + name + "'.", {"Tag"});
+    TRYV(git("tag", {"tag", "-a", name, "-m", "Escape release " + name}));
+    if (!flags_.push_git_tags) return ok();
+    say("info", "Pushing git tags.", {"Tag"});
+    return git("push tag", {"push", "origin", name});
+  }
+
+  Invocation& run_;
+  const ReleaseFlags& flags_;
+  Workspace workspace_;
+  Renderer renderer_;
+  release::Metadata metadata_;
+};
+
+Result<int> release_command(Invocation& run, const ReleaseFlags& flags) {
+  TRY(Workspace workspace, open_workspace(run, flags));
+  TRYV(parse_values(flags.values));
+  return ReleaseRun(run, flags, std::move(workspace)).carry_out();
+}
+
+std::shared_ptr<ReleaseFlags> common(Syntax& syntax) {
+  auto flags = std::make_shared<ReleaseFlags>();
+  add_plan(syntax, *flags);
+  add_environment(syntax, *flags);
+  add_deployment(syntax, *flags);
+  add_step_timeout(syntax, *flags);
+  refuse_state_files(syntax);
+  return flags;
+}
+
+void add_package_flags(Syntax& syntax, ReleaseFlags& flags) {
+  syntax.flag("-f,--force", flags.force, "Overwrite the package file");
+  syntax.flag("-u,--uber", flags.uber, "Has no effect (kept for scripts)");
+}
+
+}  // namespace
+
+void describe_run_build(Syntax& syntax) {
+  auto flags = common(syntax);
+  add_values(syntax, *flags);
+  syntax.action([flags](Invocation& run) { return build(run, *flags); });
+}
+
+void describe_run_test(Syntax& syntax) {
+  auto flags = common(syntax);
+  syntax.action([flags](Invocation& run) { return test(run, *flags); });
+}
+
+void describe_run_package(Syntax& syntax) {
+  auto flags = common(syntax);
+  add_package_flags(syntax, *flags);
+  syntax.action([flags](Invocation& run) { return package(run, *flags); });
+}
+
+void describe_run_release(Syntax& syntax) {
+  auto flags = common(syntax);
+  add_values(syntax, *flags);
+  add_package_flags(syntax, *flags);
+  syntax.option("--override-version", flags->override_version, "VERSION", "Instead of the plan's");
+  syntax.flag("--skip-build", flags->skip_build, "Don't build (nor test what was built)");
+  syntax.flag("--skip-tests", flags->skip_tests, "Don't run the tests");
+  syntax.flag("--skip-build-destroy", flags->skip_build_destroy, "Leave what was built");
+  syntax.flag("--skip-deploy", flags->skip_deploy, "Don't try the deployment");
+  syntax.flag("--skip-smoke", flags->skip_smoke, "Don't run the smoke tests of the trial");
+  syntax.flag("--skip-deploy-destroy", flags->skip_deploy_destroy, "Don't run the destroy steps of the trial");
+  syntax.flag("--skip-destroy", flags->skip_destroy, "Both of the above");
+  syntax.flag("--skip-cache", flags->skip_cache, "Has no effect (kept for scripts)");
+  syntax.flag("--skip-push", flags->skip_push, "Don't publish");
+  syntax.flag("--skip-if-exists", flags->skip_if_exists, "Do nothing when the inventory has this version");
+  syntax.flag("--tag-git", flags->tag_git, "Tag the git commit with the release");
+  syntax.flag("--push-git-tags", flags->push_git_tags, "Push that tag to origin (true)");
+  syntax.example("escape run release");
+  syntax.action([flags](Invocation& run) { return release_command(run, *flags); });
+}
+
+}  // namespace escape::cli

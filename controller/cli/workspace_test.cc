@@ -1,0 +1,200 @@
+#include "controller/cli/workspace.h"
+
+#include <gtest/gtest.h>
+
+#include "controller/cli/fake_controller_for_tests.h"
+#include "shared/io/files.h"
+
+namespace escape::cli {
+namespace workspace_testing {
+
+namespace request = protocol::request;
+namespace reply = protocol::reply;
+
+/// A folder with a plan whose steps are all there, and a program that works in it.
+struct WorkspaceCli : Cli {
+  std::string folder = io::make_temporary_folder("escape-cli-workspace").value();
+  std::string plan = folder + "/escape.yml";
+  std::vector<std::string> story;  ///< what was asked of the controller, in short
+  protocol::JobKind failing{};     ///< with `has_failing`
+  bool has_failing = false;
+
+  WorkspaceCli() {
+    EXPECT_TRUE(io::write_file(plan,
+                               "name: quickstart/hello-world\nversion: 0.0.@\ninputs:\n- id: who\n  default: World\n"
+                               "build: build.sh\ntest: build.sh\ndeploy: deploy.sh\nsmoke: deploy.sh\n"));
+    EXPECT_TRUE(io::write_file(folder + "/build.sh", "#!/bin/sh\n", 0755));
+    EXPECT_TRUE(io::write_file(folder + "/deploy.sh", "#!/bin/sh\n", 0755));
+    controller.answer = [this](const protocol::Request& asked) { return answer_one(asked); };
+  }
+  ~WorkspaceCli() { EXPECT_TRUE(io::remove_all(folder)); }
+
+  Result<protocol::Reply> answer_one(const protocol::Request& asked) {
+    if (const auto* submit = std::get_if<request::Submit>(&asked)) {
+      const bool is_trial = submit->environment.starts_with("release-");
+      std::string line =
+          std::string(name_of(submit->kind)) + " " + (is_trial ? "trial" : submit->environment) + " " + submit->release;
+      for (const std::string& stage : submit->stages) line += " " + stage;
+      if (submit->workspace.empty()) line += " released";
+      story.push_back(line);
+      const bool fails = has_failing && submit->kind == failing;
+      controller.end.outcome = fails ? protocol::JobOutcome::failed : protocol::JobOutcome::ok;
+      controller.end.error_kind = fails ? "failed" : "";
+      return protocol::Reply(reply::JobMade{1});
+    }
+    if (const auto* apply = std::get_if<request::ApplyEnvironment>(&asked)) {
+      story.push_back(apply->is_trial ? "make trial" : "apply");
+      return protocol::Reply(reply::Done{});
+    }
+    if (std::holds_alternative<request::RemoveEnvironment>(asked)) {
+      story.push_back("remove trial");
+      return protocol::Reply(reply::Done{});
+    }
+    return fail(ErrorKind::not_found, "no such thing");
+  }
+};
+
+const std::string hello8 = "quickstart/hello-world-v0.0.8";
+
+TEST(RunRelease, TakesAVersionBuildsTriesPacksAndPublishes) {
+  WorkspaceCli cli;
+  EXPECT_EQ(cli.run({"run", "release", "--plan", cli.plan, "-v", "who=Me"}), 0) << cli.console.told;
+  EXPECT_EQ(cli.story,
+            (std::vector<std::string>{"build dev " + hello8 + " test destroy", "make trial", "deploy trial " + hello8,
+                                      "smoke trial " + hello8, "destroy trial " + hello8 + " deploy", "remove trial"}));
+  EXPECT_EQ(cli.inventory.reservations, 1);
+  EXPECT_TRUE(cli.inventory.published.contains(hello8));
+  std::vector<std::string> paths;
+  for (const PackFile& file : cli.packed) paths.push_back(file.path);
+  EXPECT_EQ(paths, (std::vector<std::string>{"release.json", "build.sh", "deploy.sh"}));
+  EXPECT_TRUE(cli.console.told.starts_with("Release: Releasing " + hello8 + "\n")) << cli.console.told;
+  EXPECT_NE(cli.console.told.find("  Package: ✔️ Packaged " + hello8 + " at "), std::string::npos) << cli.console.told;
+  EXPECT_NE(cli.console.told.find("  Push: ✔️ Push successful.\n"), std::string::npos);
+  EXPECT_TRUE(cli.console.told.ends_with("Release: ✔️ Successfully released " + hello8 + "\n"));
+}
+
+TEST(RunRelease, TheTrialEnvironmentGoesAlsoAfterAFailure) {
+  for (const protocol::JobKind kind : {protocol::JobKind::deploy, protocol::JobKind::smoke}) {
+    WorkspaceCli cli;
+    cli.has_failing = true;
+    cli.failing = kind;
+    EXPECT_EQ(cli.run({"run", "release", "--plan", cli.plan}), 3);
+    EXPECT_EQ(cli.story.back(), "remove trial");
+    EXPECT_TRUE(cli.inventory.published.empty());
+  }
+}
+
+TEST(RunRelease, AFailingBuildEndsItBeforeTheTrial) {
+  WorkspaceCli cli;
+  cli.has_failing = true;
+  cli.failing = protocol::JobKind::build;
+  EXPECT_EQ(cli.run({"run", "release", "--plan", cli.plan}), 3);
+  EXPECT_EQ(cli.story, (std::vector<std::string>{"build dev " + hello8 + " test destroy"}));
+}
+
+TEST(RunRelease, SkipsWhatItIsTold) {
+  WorkspaceCli cli;
+  EXPECT_EQ(
+      cli.run({"run", "release", "--plan", cli.plan, "--skip-build", "--skip-deploy", "--override-version", "2.1"}), 0)
+      << cli.console.told;
+  EXPECT_TRUE(cli.story.empty());
+  EXPECT_TRUE(cli.inventory.published.contains("quickstart/hello-world-v2.1"));
+  EXPECT_EQ(cli.inventory.reservations, 0);
+}
+
+TEST(RunRelease, AnExistingVersionIsToldBeforeAnyWork) {
+  WorkspaceCli cli;
+  ASSERT_EQ(cli.run({"run", "release", "--plan", cli.plan, "--override-version", "2.1"}), 0);
+  cli.story.clear();
+  EXPECT_EQ(cli.run({"run", "release", "--plan", cli.plan, "--override-version", "2.1"}), 6);
+  EXPECT_TRUE(cli.story.empty());
+  EXPECT_EQ(cli.run({"run", "release", "--plan", cli.plan, "--override-version", "2.1", "--skip-if-exists"}), 0);
+  EXPECT_NE(cli.console.told.find("Skipping release, because version v2.1 already exists in the Inventory"),
+            std::string::npos);
+  EXPECT_TRUE(cli.story.empty());
+}
+
+TEST(RunDeploy, WithoutAReleaseDeploysThisFolder) {
+  WorkspaceCli cli;
+  EXPECT_EQ(cli.run({"run", "deploy", "--plan", cli.plan, "-e", "dev"}), 0) << cli.console.told;
+  const auto* submit = cli.controller.last<request::Submit>();
+  ASSERT_TRUE(submit);
+  EXPECT_EQ(submit->workspace, io::absolute_path(cli.folder));
+  EXPECT_EQ(submit->release, "quickstart/hello-world-v0.0.7");
+  EXPECT_FALSE(submit->metadata.is_null());
+}
+
+/// A deployment of this package at 0.0.3, made by a job whose step ran on `agent`.
+void record(WorkspaceCli& cli, const std::string& agent) {
+  cli.controller.answer = [&cli, agent](const protocol::Request& asked) -> Result<protocol::Reply> {
+    if (std::holds_alternative<request::ShowDeployment>(asked)) {
+      const Value::Object stage{{"version", "0.0.3"}, {"status", Value::Object{{"status", "ok"}}}};
+      return protocol::Reply(reply::Deployment{Value::Object{{"stages", Value::Object{{"deploy", stage}}}}});
+    }
+    if (std::holds_alternative<request::ListDeployments>(asked)) {
+      protocol::DeploymentCell cell;
+      cell.environment = "dev";
+      cell.deployment = "quickstart/hello-world";
+      cell.job = 9;
+      return protocol::Reply(reply::Deployments{{cell}, {"dev"}});
+    }
+    if (std::holds_alternative<request::ShowJob>(asked)) {
+      protocol::TaskView task;
+      task.agent = agent;
+      protocol::JobView job;
+      job.tasks = {task};
+      return protocol::Reply(reply::Job{job});
+    }
+    return cli.answer_one(asked);
+  };
+}
+
+TEST(RunSmoke, TestsWhatIsThereWhereItIs) {
+  WorkspaceCli released;
+  record(released, "stage-1");
+  EXPECT_EQ(released.run({"run", "smoke", "--plan", released.plan}), 0) << released.console.told;
+  EXPECT_EQ(released.story, (std::vector<std::string>{"smoke dev  released"}));
+  WorkspaceCli unreleased;
+  record(unreleased, "workspace:me");
+  EXPECT_EQ(unreleased.run({"run", "smoke", "--plan", unreleased.plan}), 0) << unreleased.console.told;
+  EXPECT_EQ(unreleased.story, (std::vector<std::string>{"smoke dev quickstart/hello-world-v0.0.3"}));
+}
+
+TEST(RunDestroy, DestroysTheStagesThatAreThere) {
+  WorkspaceCli cli;
+  record(cli, "stage-1");
+  EXPECT_EQ(cli.run({"run", "destroy", "--plan", cli.plan}), 0) << cli.console.told;
+  EXPECT_EQ(cli.story, (std::vector<std::string>{"destroy dev  deploy released"}));
+  EXPECT_EQ(cli.run({"run", "destroy", "--plan", cli.plan, "--skip-deployment"}), 1);
+  EXPECT_EQ(cli.run({"run", "destroy", "--plan", cli.folder + "/none.yml"}), 64);
+}
+
+TEST(PlanPreview, PrintsTheMetadataWithTheNextVersion) {
+  WorkspaceCli cli;
+  EXPECT_EQ(cli.run({"plan", "preview", "--plan", cli.plan}), 0) << cli.console.told;
+  EXPECT_NE(cli.console.printed.find("\"version\": \"0.0.7\""), std::string::npos) << cli.console.printed;
+  EXPECT_EQ(cli.inventory.reservations, 0);
+}
+
+TEST(RunPackage, DoesNotOverwriteUnasked) {
+  WorkspaceCli cli;
+  const std::string target = cli.folder + "/.escape/target/hello-world-v0.0.7.tgz";
+  ASSERT_TRUE(io::make_folders(io::parent_path(target)));
+  ASSERT_TRUE(io::write_file(target, "old"));
+  EXPECT_EQ(cli.run({"run", "package", "--plan", cli.plan}), 6);
+  EXPECT_NE(cli.console.told.find("already exists. Use --force / -f to ignore."), std::string::npos)
+      << cli.console.told;
+  EXPECT_EQ(cli.run({"run", "package", "--plan", cli.plan, "-f"}), 0) << cli.console.told;
+}
+
+TEST(InventoryQuery, ListsSortedByWhatTheyAre) {
+  WorkspaceCli cli;
+  EXPECT_EQ(cli.run({"inventory", "query"}), 0);
+  EXPECT_EQ(cli.console.printed, "_\nquickstart\n");
+  EXPECT_EQ(cli.run({"inventory", "query", "-p", "_", "-a", "x"}), 0);
+  EXPECT_EQ(cli.console.printed, "v0.9\nv0.10\n");
+  EXPECT_EQ(cli.run({"inventory", "query", "-p", "_", "-a", "x", "-v", "latest"}), 1);
+}
+
+}  // namespace workspace_testing
+}  // namespace escape::cli

@@ -1,0 +1,156 @@
+#include "controller/embedded/workspace_controller.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <thread>
+
+#include "agent/app/node.h"
+#include "controller/app/server.h"
+#include "controller/cli/remote_link.h"
+#include "controller/embedded/read_only_link.h"
+#include "controller/store/rows.h"
+#include "shared/base/log.h"
+#include "shared/io/files.h"
+#include "shared/io/service.h"
+
+namespace escape::embedded {
+namespace {
+
+std::string state_folder(const std::string& workspace) { return io::join_path(workspace, ".escape/state"); }
+std::string lock_file(const std::string& workspace) { return io::join_path(workspace, ".escape/lock"); }
+
+/// What this process was asked to do, for whoever waits: arguments without values that could be secrets.
+std::string own_command() {
+  std::ifstream in("/proc/self/cmdline", std::ios::binary);
+  std::string argument, command = "escape";
+  for (int taken = 0; taken < 3 && std::getline(in, argument, '\0'); ++taken) {
+    if (taken == 0) continue;
+    if (argument.starts_with("-")) break;
+    command += " " + argument;
+  }
+  return "pid " + std::to_string(getpid()) + ": " + command;
+}
+
+/// A thread that runs until its waker is woken.
+class Worker {
+ public:
+  template <class Run>
+  explicit Worker(Run run) : thread_([this, run]() mutable { run(stop_.descriptor()); }) {}
+  ~Worker() {
+    stop_.wake();
+    thread_.join();
+  }
+
+ private:
+  io::Waker stop_;
+  std::thread thread_;
+};
+
+controller::ServerOptions server_options(const WorkspaceOptions& options) {
+  controller::ServerOptions server;
+  server.data_folder = state_folder(options.folder);
+  server.agent_endpoints = {"inproc://agents"};
+  server.client_endpoints = {"inproc://clients"};
+  server.inventory = options.inventory.get();
+  server.settings.is_embedded = true;
+  server.settings.inventory_url = options.inventory_url;
+  return server;
+}
+
+agent::NodeOptions node_options(const WorkspaceOptions& options) {
+  agent::NodeOptions node;
+  node.data_folder = io::join_path(state_folder(options.folder), "agent");
+  node.endpoint = "inproc://agents";
+  node.workspace = options.folder;
+  node.supervisor_path = io::join_path(io::program_folder(), "escape-supervisor");
+  node.inherit_environment = true;
+  // The controller is in this very process: it is there from the first try on.
+  node.limits.first_retry = Millis{10};
+  return node;
+}
+
+class WorkspaceLink : public cli::Link {
+ public:
+  static Result<std::unique_ptr<cli::Link>> start(WorkspaceOptions options, io::FileLock lock) {
+    std::unique_ptr<WorkspaceLink> link(new WorkspaceLink(std::move(options), std::move(lock)));
+    TRY(link->server_, controller::Server::start(link->context_, server_options(link->options_)));
+    TRY(link->node_, agent::Node::make(link->context_, node_options(link->options_)));
+    link->server_thread_.emplace([server = link->server_.get()](int stop) {
+      if (Result<> ended = server->run(stop); !ended)
+        log_error("the embedded controller ended: {}", describe(ended.error()));
+    });
+    link->node_thread_.emplace([node = link->node_.get()](int stop) {
+      if (Result<> ended = node->run(stop); !ended) log_error("the embedded agent ended: {}", describe(ended.error()));
+    });
+    TRY(link->link_,
+        cli::RemoteLink::open(link->context_, {.endpoint = "inproc://clients", .server_key = {}, .keys = {}}));
+    return std::unique_ptr<cli::Link>(std::move(link));
+  }
+
+  Result<protocol::Reply> call(protocol::Request request) override { return link_->call(std::move(request)); }
+  Result<protocol::JobView> follow(JobId job, std::uint64_t from,
+                                   const std::function<void(const protocol::LogEntry&)>& on_entry,
+                                   const std::function<bool()>& interrupted) override {
+    return link_->follow(job, from, on_entry, interrupted);
+  }
+  Result<> follow_events(EventSequence since, const std::function<bool(const protocol::EventView&)>& on_event,
+                         const std::function<bool()>& interrupted) override {
+    return link_->follow_events(since, on_event, interrupted);
+  }
+
+ private:
+  WorkspaceLink(WorkspaceOptions options, io::FileLock lock) : options_(std::move(options)), lock_(std::move(lock)) {}
+
+  // Destroyed from the bottom up: link, threads, what they run, sockets, inventory, lock.
+  WorkspaceOptions options_;
+  io::FileLock lock_;
+  transport::Context context_;
+  std::unique_ptr<controller::Server> server_;
+  std::unique_ptr<agent::Node> node_;
+  std::optional<Worker> server_thread_;
+  std::optional<Worker> node_thread_;
+  std::unique_ptr<cli::Link> link_;
+};
+
+}  // namespace
+
+Result<io::FileLock> lock_workspace(const std::string& workspace) {
+  TRYV(io::make_folders(io::join_path(workspace, ".escape"), 0755));
+  const std::string path = lock_file(workspace);
+  Result<io::FileLock> lock = io::FileLock::try_exclusive(path);
+  if (!lock && lock.error().kind == ErrorKind::conflict) {
+    std::fprintf(stderr, "Waiting for another command in this workspace (%s).\n", io::FileLock::holder(path).c_str());
+    lock = io::FileLock::exclusive(path);
+  }
+  if (lock) lock.value().describe(own_command());
+  return lock;
+}
+
+Result<std::unique_ptr<cli::Link>> open_workspace(WorkspaceOptions options) {
+  TRY(io::FileLock lock, lock_workspace(options.folder));
+  return WorkspaceLink::start(std::move(options), std::move(lock));
+}
+
+Result<std::unique_ptr<cli::Link>> read_workspace(WorkspaceOptions options) {
+  const std::string folder = io::join_path(state_folder(options.folder), "db");
+  std::unique_ptr<store::Database> database = store::make_memory_database();
+  if (io::exists(folder)) {
+    Result<io::FileLock> lock = io::FileLock::try_exclusive(lock_file(options.folder));
+    TRY(database, store::open_rocksdb(folder, store::Access::read_only));
+    if (lock) {
+      TRY(controller::State state, store::load_state(*database));
+      if (!state.jobs.empty()) {
+        database.reset();
+        lock.value().describe(own_command());
+        return WorkspaceLink::start(std::move(options), std::move(lock).value());
+      }
+    }
+  }
+  std::shared_ptr<inventory::Client> inventory = std::move(options.inventory);
+  return std::unique_ptr<cli::Link>(new ReadOnlyLink(
+      std::move(database), [inventory](const release::ReleaseQuery& query) { return inventory->resolve(query); }));
+}
+
+}  // namespace escape::embedded

@@ -1,0 +1,112 @@
+// Without any daemon: the quick start of the README in an empty folder.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "tests/support/cluster.h"
+
+namespace escape::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+class Embedded : public ::testing::Test {
+ protected:
+  Embedded() : folder_(make_folder()) {
+    fs::create_directories(workspace());
+    write_text(workspace() + "/deploy.sh", "#!/bin/bash -e\n\necho \"Hello ${INPUT_who}!\"\n", 0755);
+  }
+  ~Embedded() override { fs::remove_all(folder_); }
+
+  std::string workspace() const { return folder_ + "/workspace"; }
+  Process start(const std::vector<std::string>& arguments, const std::string& name) {
+    std::vector<std::string> command{program("escape")};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return Process(command,
+                   {.folder = workspace(),
+                    .environment = {{"XDG_CONFIG_HOME", folder_ + "/config"}, {"HOME", folder_}, {"CI", "true"}},
+                    .output_file = folder_ + "/" + name + ".out",
+                    .error_file = folder_ + "/" + name + ".err"});
+  }
+  Ran run(const std::vector<std::string>& arguments) {
+    const std::string name = "command-" + std::to_string(++commands_);
+    Process process = start(arguments, name);
+    const int status = process.wait();
+    return {status, read_text(folder_ + "/" + name + ".out"), read_text(folder_ + "/" + name + ".err")};
+  }
+  void write_plan() {
+    write_text(
+        workspace() + "/escape.yml",
+        "name: quickstart/hello-world\nversion: 0.0.@\ninputs:\n- id: who\n  default: World\ndeploy: deploy.sh\n");
+  }
+
+  std::string folder_;
+  int commands_ = 0;
+};
+
+TEST_F(Embedded, QuickStart) {
+  ASSERT_EQ(run({"plan", "init", "-n", "quickstart/hello-world"}).exit_status, 0);
+  EXPECT_TRUE(has(read_text(workspace() + "/escape.yml"), "name: quickstart/hello-world"));
+  write_plan();
+  const Ran released = run({"run", "release"});
+  ASSERT_EQ(released.exit_status, 0) << released.all();
+  const Ran deployed = run({"run", "deploy", "quickstart/hello-world-v0.0.0", "-v", "who=Stage", "-e", "stage"});
+  ASSERT_EQ(deployed.exit_status, 0) << deployed.all();
+  EXPECT_TRUE(has(deployed.err, "Deploy: Hello Stage!")) << deployed.err;
+  const Ran refused = run({"run", "promote", "-d", "quickstart/hello-world", "-e", "stage", "--to", "live"});
+  EXPECT_EQ(refused.exit_status, 5) << "without a terminal nobody can agree: " << refused.all();
+  const Ran promoted = run({"run", "promote", "-d", "quickstart/hello-world", "-e", "stage", "--to", "live", "-f"});
+  ASSERT_EQ(promoted.exit_status, 0) << promoted.all();
+  EXPECT_TRUE(has(promoted.err, "Hello World!")) << promoted.err;
+  const Ran status = run({"status"});
+  EXPECT_TRUE(has(status.out, "quickstart/hello-world")) << status.out;
+  // The trial environment of the release is gone again.
+  EXPECT_FALSE(has(run({"environments", "list"}).out, "release-")) << run({"environments", "list"}).out;
+  fs::remove_all(workspace() + "/.escape/state");
+  EXPECT_FALSE(has(run({"status"}).out, "quickstart/hello-world"));
+}
+
+TEST_F(Embedded, ASecondCommandWaitsAndReadersDoNot) {
+  write_plan();
+  write_text(workspace() + "/deploy.sh",
+             "#!/bin/bash\necho run >> " + folder_ + "/runs\nuntil [ -e " + folder_ + "/go ]; do sleep 0.05; done\n",
+             0755);
+  Process first = start({"run", "deploy", "-e", "stage"}, "first");
+  ASSERT_TRUE(eventually([&] { return count_lines(folder_ + "/runs") == 1; })) << read_text(folder_ + "/first.err");
+  Process second = start({"run", "deploy", "-e", "stage"}, "second");
+  ASSERT_TRUE(eventually([&] { return has(read_text(folder_ + "/second.err"), "Waiting for another command"); }));
+  const Ran jobs = run({"jobs", "list"});
+  EXPECT_EQ(jobs.exit_status, 0) << jobs.all();
+  EXPECT_TRUE(has(jobs.out, "running")) << jobs.out;
+  write_text(folder_ + "/go", "");
+  EXPECT_EQ(first.wait(), 0) << read_text(folder_ + "/first.err");
+  EXPECT_EQ(second.wait(), 0) << read_text(folder_ + "/second.err");
+}
+
+TEST_F(Embedded, AKilledCommandIsContinuedByTheNext) {
+  write_plan();
+  write_text(workspace() + "/deploy.sh",
+             "#!/bin/bash\necho run >> " + folder_ + "/runs\nuntil [ -e " + folder_ +
+                 "/go ]; do sleep 0.05; done\n"
+                 "echo finished\n",
+             0755);
+  ASSERT_EQ(run({"run", "release", "--skip-deploy"}).exit_status, 0);
+  Process deploy = start({"run", "deploy", "quickstart/hello-world-latest", "-e", "stage"}, "deploy");
+  ASSERT_TRUE(eventually([&] { return count_lines(folder_ + "/runs") == 1; })) << read_text(folder_ + "/deploy.err");
+  deploy.kill_hard();
+  write_text(folder_ + "/go", "");
+  const Ran jobs = run({"jobs", "list", "--json"});
+  ASSERT_EQ(jobs.exit_status, 0) << jobs.all();
+  const std::string number = jobs.out.substr(jobs.out.find("\"job\""));
+  const Ran attached =
+      run({"jobs", "attach", std::to_string(std::stoi(number.substr(number.find_first_of("0123456789"))))});
+  EXPECT_EQ(attached.exit_status, 0) << attached.all();
+  EXPECT_TRUE(has(attached.all(), "finished")) << attached.all();
+  EXPECT_EQ(count_lines(folder_ + "/runs"), 1);
+}
+
+}  // namespace
+}  // namespace escape::testing
