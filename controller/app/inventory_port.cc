@@ -1,11 +1,14 @@
 #include "controller/app/inventory_port.h"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <mutex>
 
 #include "controller/app/mailbox.h"
 #include "controller/app/server.h"
 #include "controller/http/server.h"
+#include "controller/inventory/overlay.h"
 #include "shared/base/crypto.h"
 #include "shared/base/log.h"
 #include "shared/io/files.h"
@@ -15,6 +18,8 @@ namespace {
 
 // Long enough for any upload, short enough that a leaked one is soon worth nothing.
 constexpr Micros token_life{std::chrono::hours(1)};
+// A command that asks again gets the token that it has, so that there is about one for each principal.
+constexpr Micros token_is_fresh = token_life / 2;
 
 /// Tokens for publishing over HTTP, each bound to the principal who asked for it over CURVE. Kept in memory: after a
 /// restart people's commands ask for another. Thread: any.
@@ -23,10 +28,17 @@ class Tokens {
   std::pair<std::string, Timestamp> issue(const std::string& principal, Timestamp now) {
     std::lock_guard hold(mutex_);
     std::erase_if(tokens_, [&](const auto& each) { return each.second.valid_until < now; });
+    for (const auto& [token, known] : tokens_) {
+      if (known.principal == principal && known.valid_until - now > token_is_fresh) return {token, known.valid_until};
+    }
     std::string token = random_hex(32);
     const Timestamp until = now + token_life;
     tokens_[token] = {principal, until};
     return {std::move(token), until};
+  }
+  void revoke(const std::string& principal) {
+    std::lock_guard hold(mutex_);
+    std::erase_if(tokens_, [&](const auto& each) { return each.second.principal == principal; });
   }
   Result<std::string> principal_of(std::string_view token, Timestamp now) const {
     std::lock_guard hold(mutex_);
@@ -77,18 +89,23 @@ class OwnInventory : public InventoryPort {
   std::string package_path(const protocol::PackageSource& package) override { return package.path; }
   int descriptor() const override { return mailbox_.descriptor(); }
 
-  std::vector<Published> take_published() override {
-    std::vector<Published> published;
+  InventoryWrites decide_writes() override {
+    InventoryWrites decided;
+    inventory::Overlay so_far(database_);
     for (Write& write : mailbox_.take_all()) {
-      Result<std::vector<store::Write>> rows = write.job.decide(database_);
-      Result<> done =
-          rows ? (rows.value().empty() ? ok() : database_.commit(rows.value())) : Result<>(fail(rows.error()));
-      if (done && !rows.value().empty() && write.job.published) {
-        published.push_back({write.job.published->record, write.job.published->principal});
+      Result<std::vector<store::Write>> rows = write.job.decide(so_far);
+      if (!rows) {
+        write.done(fail(std::move(rows).error()));
+        continue;
       }
-      write.done(std::move(done));
+      so_far.apply(rows.value());
+      if (!rows.value().empty() && write.job.published) {
+        decided.published.push_back({write.job.published->record, write.job.published->principal});
+      }
+      std::ranges::move(rows.value(), std::back_inserter(decided.rows));
+      decided.waiting.push_back(std::move(write.done));
     }
-    return published;
+    return decided;
   }
 
   int http_port() const override { return http_ ? http_->port() : 0; }
@@ -97,6 +114,7 @@ class OwnInventory : public InventoryPort {
     auto [token, until] = tokens_.issue(principal, now);
     return protocol::reply::Token{std::move(token), until};
   }
+  void revoke_tokens(const std::string& principal) override { tokens_.revoke(principal); }
 
  private:
   struct Write {
@@ -122,12 +140,13 @@ class OtherInventory : public InventoryPort {
     return client_.package_path({.id = id.value(), .sha256 = package.sha256, .size = package.size, .metadata = {}});
   }
   int descriptor() const override { return -1; }
-  std::vector<Published> take_published() override { return {}; }
+  InventoryWrites decide_writes() override { return {}; }
   int http_port() const override { return 0; }
   std::string base_url() const override { return client_.base_url(); }
   protocol::Reply issue_token(const std::string&, Timestamp) override {
     return protocol::reply::Failed{"refused", "This controller serves no inventory.", ""};
   }
+  void revoke_tokens(const std::string&) override {}
 
  private:
   inventory::Client& client_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,14 @@ struct Published {
   std::string by;
 };
 
+/// What HTTP asked for, decided: rows for the turn's batch, so that a release and the event that tells it become durable
+/// together or not at all.
+struct InventoryWrites {
+  std::vector<store::Write> rows;
+  std::vector<Published> published;                    ///< what `rows` make visible
+  std::vector<std::function<void(Result<>)>> waiting;  ///< to be told how the commit went
+};
+
 /// The controller's side of the inventory: its own one, served over HTTP with the loop as the single writer, or
 /// (embedded) the user's. Thread: the controller loop, but for HTTP's own threads inside.
 class InventoryPort {
@@ -32,11 +41,13 @@ class InventoryPort {
   virtual std::string package_path(const protocol::PackageSource& package) = 0;
   /// Readable when HTTP has handed something to the loop; -1 when there is no HTTP.
   virtual int descriptor() const = 0;
-  /// Carries out what HTTP handed over: one commit each, since each must see the one before. Gives what became visible.
-  virtual std::vector<Published> take_published() = 0;
+  /// Decides on what HTTP handed over, each with the ones before it in sight. What is refused is answered at once.
+  virtual InventoryWrites decide_writes() = 0;
   virtual int http_port() const = 0;
   virtual std::string base_url() const = 0;
   virtual protocol::Reply issue_token(const std::string& principal, Timestamp now) = 0;
+  /// Whoever has been removed publishes no more.
+  virtual void revoke_tokens(const std::string& principal) = 0;
 };
 
 }  // namespace escape::controller

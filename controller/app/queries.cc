@@ -215,58 +215,6 @@ Result<Reply> show_deployment(const request::ShowDeployment& asked, const QueryC
   return Reply(reply::Deployment{codec::deployment_to_state_json(found->second)});
 }
 
-/// What the source runs and what the target has: shown before anybody agrees to promote.
-Result<Reply> describe_promotion(const request::DescribePromotion& asked, const QueryContext& context) {
-  auto source = context.state.deployments.find({asked.from_environment, asked.from_deployment});
-  if (source == context.state.deployments.end()) {
-    return fail(
-        ErrorKind::not_found,
-        "Deployment " + asked.from_deployment + " was not found in the environment " + asked.from_environment + ".",
-        "`escape status` shows what is deployed where.");
-  }
-  auto stage = source->second.stages.find("deploy");
-  if (stage == source->second.stages.end() || stage->second.release.version.empty()) {
-    return fail(ErrorKind::not_found, "Deployment " + asked.from_deployment +
-                                          " has not been deployed in the environment " + asked.from_environment + ".");
-  }
-  const state::StageRecord& runs = stage->second;
-  if (runs.status.code != state::StatusCode::ok) {
-    return fail(ErrorKind::refused,
-                "Deployment " + asked.from_deployment + " in environment " + asked.from_environment +
-                    " is in status '" + std::string(state::name_of(runs.status.code)) +
-                    "', so there is nothing sound to promote.",
-                "Bring the source to 'ok' first, or deploy a version by its name.");
-  }
-  if (runs.release.sha256.empty()) {
-    return fail(ErrorKind::refused,
-                "Deployment " + asked.from_deployment + " in environment " + asked.from_environment +
-                    " runs unreleased files of a workspace, which cannot be promoted.",
-                "Release it with `escape run release` and deploy that release first.");
-  }
-  reply::Promotion promotion{.release = source->second.release + "-v" + runs.release.version,
-                             .sha256 = runs.release.sha256,
-                             .target_release = {},
-                             .target_protected = false,
-                             .is_downgrade = false,
-                             .is_same = false};
-  const std::string& to_name = asked.to_deployment.empty() ? asked.from_deployment : asked.to_deployment;
-  if (auto environment = context.state.environments.find(asked.to_environment);
-      environment != context.state.environments.end()) {
-    promotion.target_protected = environment->second.is_protected;
-  }
-  auto target = context.state.deployments.find({asked.to_environment, to_name});
-  if (target == context.state.deployments.end()) return Reply(std::move(promotion));
-  auto target_stage = target->second.stages.find("deploy");
-  if (target_stage == target->second.stages.end() || !target_stage->second.last_ok) return Reply(std::move(promotion));
-  const state::DeployedRelease& has = *target_stage->second.last_ok;
-  promotion.target_release = target->second.release + "-v" + has.version;
-  promotion.is_same = has.sha256 == runs.release.sha256 && target_stage->second.status.code == state::StatusCode::ok;
-  Result<release::Version> ours = release::Version::parse(runs.release.version);
-  Result<release::Version> theirs = release::Version::parse(has.version);
-  promotion.is_downgrade = ours && theirs && ours.value() < theirs.value();
-  return Reply(std::move(promotion));
-}
-
 Result<Reply> plan_of_converge(const request::PlanConverge& asked, const QueryContext& context) {
   if (!context.state.environments.contains(asked.environment)) {
     return fail(ErrorKind::not_found, "There is no environment '" + asked.environment + "'.",
@@ -330,7 +278,10 @@ Result<Reply> answer(const protocol::Request& request, const QueryContext& conte
                         [&](const request::ListDeployments& asked) { return list_deployments(asked, context); },
                         [&](const request::ShowDeployment& asked) { return show_deployment(asked, context); },
                         [&](const request::ExportState& asked) { return export_state(asked, context); },
-                        [&](const request::DescribePromotion& asked) { return describe_promotion(asked, context); },
+                        [&](const request::DescribePromotion& asked) -> Result<Reply> {
+                          TRY(reply::Promotion promotion, describe_promotion(context.state, asked));
+                          return Reply(std::move(promotion));
+                        },
                         [&](const request::PlanConverge& asked) { return plan_of_converge(asked, context); },
                         [&](const request::ListEvents& asked) { return list_events(asked, context); },
                         [&](const auto& other) -> Result<Reply> {

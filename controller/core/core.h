@@ -143,8 +143,11 @@ Result<Value::Object> calculate_inputs(const release::Metadata& metadata, releas
 /// Declared outputs of a stage from what the scripts wrote (spec/variables.md §8).
 Result<Value::Object> calculate_outputs(const release::Metadata& metadata, release::Scope scope,
                                         const Value::Object& raw);
-/// Text form of a value in a script's environment (spec/variables.md §10): bool `1`/`0`, lists compact JSON.
-std::string to_variable_text(const Value& value);
+
+/// What a promotion would deploy: the release that the source really runs, beside what the target has. Shown before
+/// anybody agrees, and what the job then holds on to. Errors: not_found, refused (nothing sound to promote).
+Result<protocol::reply::Promotion> describe_promotion(const State& state,
+                                                      const protocol::request::DescribePromotion& asked);
 
 /// What converge would do, in order (spec/state-model.md §8 with the rows of spec/shortcomings.md §4 turned round):
 /// desired release resolved and compared with what runs, inputs compared with what was given. Shared by the engine and

@@ -2,7 +2,6 @@
 
 #include "controller/core/engine.h"
 #include "shared/base/text.h"
-#include "shared/codec/codec.h"
 #include "shared/plan/variables.h"
 #include "shared/release/expression.h"
 
@@ -52,14 +51,6 @@ Result<Value::Object> calculate_outputs(const release::Metadata& metadata, relea
   return outputs;
 }
 
-std::string to_variable_text(const Value& value) {
-  if (const std::string* text = value.as_string()) return *text;
-  if (const bool* truth = value.as_bool()) return *truth ? "1" : "0";
-  if (const std::int64_t* number = value.as_int()) return std::to_string(*number);
-  if (value.is_null()) return {};
-  return codec::to_json(value);
-}
-
 Result<> check_declared(const release::Metadata& metadata, const Value::Object& given) {
   std::vector<std::string> known;
   for (const release::Variable& variable : metadata.inputs) known.push_back(variable.id);
@@ -79,18 +70,20 @@ std::map<std::string, std::string> variables_for(const release::Metadata& metada
                                                  bool with_outputs) {
   std::map<std::string, std::string> variables = previous;
   for (const auto& [key, value] : metadata.metadata) variables["INPUT_METADATA_" + key] = value;
-  for (const auto& [id, value] : stage.calculated_inputs) variables["INPUT_" + id] = to_variable_text(value);
+  for (const auto& [id, value] : stage.calculated_inputs) variables["INPUT_" + id] = plan::to_environment_text(value);
   if (with_outputs) {
-    for (const auto& [id, value] : stage.calculated_outputs) variables["OUTPUT_" + id] = to_variable_text(value);
+    for (const auto& [id, value] : stage.calculated_outputs)
+      variables["OUTPUT_" + id] = plan::to_environment_text(value);
   }
   return variables;
 }
 
 std::map<std::string, std::string> previous_variables(const state::StageRecord& stage) {
   std::map<std::string, std::string> variables;
-  for (const auto& [id, value] : stage.calculated_inputs) variables["INPUT_PREVIOUS_" + id] = to_variable_text(value);
+  for (const auto& [id, value] : stage.calculated_inputs)
+    variables["INPUT_PREVIOUS_" + id] = plan::to_environment_text(value);
   for (const auto& [id, value] : stage.calculated_outputs) {
-    variables["INPUT_PREVIOUS_OUTPUT_" + id] = to_variable_text(value);
+    variables["INPUT_PREVIOUS_OUTPUT_" + id] = plan::to_environment_text(value);
   }
   return variables;
 }

@@ -39,14 +39,6 @@ TEST(CalculateOutputs, keeps_declared_ones) {
   EXPECT_EQ(calculate_outputs(metadata, release::Scope::deploy, {}).error().message, "Missing value for variable 'n'");
 }
 
-TEST(VariableText, has_one_form_for_each_type) {
-  EXPECT_EQ(to_variable_text("as is"), "as is");
-  EXPECT_EQ(to_variable_text(true), "1");
-  EXPECT_EQ(to_variable_text(false), "0");
-  EXPECT_EQ(to_variable_text(-12), "-12");
-  EXPECT_EQ(to_variable_text(Value::List{"a", 1}), "[\"a\",1]");
-}
-
 TEST(SecretVariables, follow_sensitive_declarations) {
   release::Metadata metadata;
   metadata.inputs = {variable("token", "string", std::nullopt), variable("name", "string", std::nullopt)};

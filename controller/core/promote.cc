@@ -3,29 +3,27 @@
 #include "controller/core/engine.h"
 
 namespace escape::controller {
+namespace {
 
-/// Fills in what the source really runs, to the digest. Messages: spec/lifecycle.md §8.
-Result<> Core::Impl::aim_promotion(Job& job) const {
-  if (job.from_deployment.empty()) {
-    return fail(ErrorKind::usage, "Missing deployment name.", "Name the deployment to promote with -d.");
-  }
-  if (job.from_environment.empty()) {
-    return fail(ErrorKind::usage, "Missing 'environment'", "Name the environment to promote from with -e.");
-  }
-  const DeploymentKey source{job.from_environment, job.from_deployment};
-  auto found = rows.state().deployments.find(source);
-  if (found == rows.state().deployments.end()) {
+Error never_deployed(const DeploymentKey& source) {
+  return {
+      ErrorKind::not_found,
+      fmt::format("Deployment {} has not been deployed in the environment {}.", source.deployment, source.environment),
+      "`escape status` shows what is deployed where.",
+      {}};
+}
+
+/// The source must run something that is released and in order. Messages: spec/lifecycle.md §8.
+Result<const state::StageRecord*> sound_source(const State& state, const DeploymentKey& source) {
+  if (!state.deployments.contains(source)) {
     return fail(
         ErrorKind::not_found,
         fmt::format("Deployment {} was not found in the environment {}.", source.deployment, source.environment),
         "`escape status` shows what is deployed where.");
   }
-  const state::StageRecord* stage = find_stage(rows.state(), source, "deploy");
+  const state::StageRecord* stage = find_stage(state, source, "deploy");
   if (!stage || stage->release.version.empty() || stage->status.code == state::StatusCode::empty) {
-    return fail(ErrorKind::not_found,
-                fmt::format("Deployment {} has not been deployed in the environment {}.", source.deployment,
-                            source.environment),
-                "`escape status` shows what is deployed where.");
+    return fail(never_deployed(source));
   }
   if (stage->status.code != state::StatusCode::ok) {
     return fail(ErrorKind::refused,
@@ -33,7 +31,6 @@ Result<> Core::Impl::aim_promotion(Job& job) const {
                             source.deployment, source.environment, name_of(stage->status.code)),
                 "Bring the source to 'ok' first, or deploy a version by its name.");
   }
-  const std::string release = found->second.release + "-v" + stage->release.version;
   if (stage->release.sha256.empty()) {
     return fail(
         ErrorKind::refused,
@@ -41,14 +38,54 @@ Result<> Core::Impl::aim_promotion(Job& job) const {
                     source.deployment, source.environment),
         "Release it with `escape run release` and deploy that release first.");
   }
-  if (!job.expected_sha256.empty() && job.expected_sha256 != stage->release.sha256) {
+  return stage;
+}
+
+void compare_with_target(const State& state, const DeploymentKey& target, const state::DeployedRelease& source,
+                         protocol::reply::Promotion& promotion) {
+  const state::StageRecord* stage = find_stage(state, target, "deploy");
+  if (!stage || !stage->last_ok) return;
+  promotion.target_release = state.deployments.at(target).release + "-v" + stage->last_ok->version;
+  promotion.is_same = stage->last_ok->sha256 == source.sha256 && stage->status.code == state::StatusCode::ok;
+  const Result<release::Version> ours = release::Version::parse(source.version);
+  const Result<release::Version> theirs = release::Version::parse(stage->last_ok->version);
+  promotion.is_downgrade = ours && theirs && ours.value() < theirs.value();
+}
+
+}  // namespace
+
+Result<protocol::reply::Promotion> describe_promotion(const State& state,
+                                                      const protocol::request::DescribePromotion& asked) {
+  const DeploymentKey source{asked.from_environment, asked.from_deployment};
+  TRY(const state::StageRecord* stage, sound_source(state, source));
+  protocol::reply::Promotion promotion;
+  promotion.release = state.deployments.at(source).release + "-v" + stage->release.version;
+  promotion.sha256 = stage->release.sha256;
+  auto environment = state.environments.find(asked.to_environment);
+  promotion.target_protected = environment != state.environments.end() && environment->second.is_protected;
+  const std::string& name = asked.to_deployment.empty() ? asked.from_deployment : asked.to_deployment;
+  compare_with_target(state, {asked.to_environment, name}, stage->release, promotion);
+  return promotion;
+}
+
+/// Fills in what the source really runs, to the digest.
+Result<> Core::Impl::aim_promotion(Job& job) const {
+  if (job.from_deployment.empty()) {
+    return fail(ErrorKind::usage, "Missing deployment name.", "Name the deployment to promote with -d.");
+  }
+  if (job.from_environment.empty()) {
+    return fail(ErrorKind::usage, "Missing 'environment'", "Name the environment to promote from with -e.");
+  }
+  TRY(const protocol::reply::Promotion now_runs,
+      describe_promotion(rows.state(), {job.from_environment, job.from_deployment, job.environment, job.deployment}));
+  if (!job.expected_sha256.empty() && job.expected_sha256 != now_runs.sha256) {
     return fail(ErrorKind::conflict,
-                fmt::format("Deployment {} in environment {} has moved: it now runs {}.", source.deployment,
-                            source.environment, release),
+                fmt::format("Deployment {} in environment {} has moved: it now runs {}.", job.from_deployment,
+                            job.from_environment, now_runs.release),
                 "Look at what it runs now and promote again.");
   }
-  job.release_query = release;
-  job.expected_sha256 = stage->release.sha256;
+  job.release_query = now_runs.release;
+  job.expected_sha256 = now_runs.sha256;
   return ok();
 }
 
