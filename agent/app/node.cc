@@ -236,6 +236,9 @@ Result<> Node::Impl::start_over() {
              core->held_count());
   }
   for (const protocol::HeldTask& held : core->holds()) forget({held.task, held.attempt});
+  // What dropped tasks have come to would be taken for that of new ones with their numbers.
+  (void)runs.collect();
+  (void)fetcher.take();
   inputs.clear();
   wait_for_inventory.clear();
   core.emplace(settings_of(options), Recovered{});

@@ -74,7 +74,12 @@ Result<> Runs::launch(const protocol::Offer& offer, const std::string& folder) {
 
 Result<protocol::AgentTaskPhase> Runs::recover(const protocol::Offer& offer) {
   const TaskKey key = key_of(offer);
-  TRY(runner::Sighting seen, runner::look_for_run(journal_.folder_of(key)));
+  Result<runner::Sighting> found = runner::look_for_run(journal_.folder_of(key));
+  if (!found) {  // one damaged folder must not keep the agent from its other tasks
+    add_end(key, runner::interrupted_result(describe(found.error()), output_bytes(key)));
+    return protocol::AgentTaskPhase::running;
+  }
+  runner::Sighting seen = std::move(found).value();
   return std::visit(overloaded{
                         [&](runner::sighting::NotStarted&) { return protocol::AgentTaskPhase::accepted; },
                         [&](runner::sighting::Running& running) {

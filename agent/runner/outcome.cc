@@ -21,6 +21,10 @@ using protocol::TaskOutcome;
 
 namespace {
 
+/// Outputs travel inside of messages and rows, whose own levels count too: what fills the limit alone could never
+/// leave.
+constexpr std::size_t max_outputs_depth = codec::max_depth - 16;
+
 /// What a shell gives for "command not found".
 constexpr int status_not_found = 127;
 
@@ -58,6 +62,10 @@ Result<Outputs> read_outputs(const protocol::Offer& offer, const std::string& ta
   const Value::Object* object = value.value().as_object();
   if (!object) {
     return fail(outputs_error(offer, name + "holds a " + std::string(value.value().type_name()) + ", not an object"));
+  }
+  if (!codec::from_msgpack(codec::to_msgpack(value.value()), max_outputs_depth)) {
+    return fail(
+        outputs_error(offer, name + "is nested more than " + std::to_string(max_outputs_depth) + " levels deep"));
   }
   return Outputs{*object, true};
 }

@@ -81,9 +81,11 @@ TEST_F(Outcomes, AnEmptyOrMissingFileHasNone) {
 }
 
 TEST_F(Outcomes, OutputsThatCannotBeReadFailTheStepWithTheReason) {
-  const std::pair<std::string, std::string> cases[] = {{"not json", "is not JSON"},
-                                                       {"[1]", "holds a list, not an object"},
-                                                       {std::string(max_outputs_bytes + 1, ' '), "larger than 1 MiB"}};
+  const std::pair<std::string, std::string> cases[] = {
+      {"not json", "is not JSON"},
+      {"[1]", "holds a list, not an object"},
+      {std::string(max_outputs_bytes + 1, ' '), "larger than 1 MiB"},
+      {"{\"a\":" + std::string(60, '[') + std::string(60, ']') + "}", "nested more than 48 levels deep"}};
   for (const auto& [text, reason] : cases) {
     const agent::TaskResult result = with_outputs(text);
     EXPECT_EQ(result.outcome, TaskOutcome::failed) << reason;

@@ -117,7 +117,9 @@ Result<ServerOptions> to_options(const Config& config) {
   const std::size_t colon = http.rfind(':');
   std::string host = http.substr(6, colon - 6);
   if (host.starts_with("[")) host = host.substr(1, host.size() - 2);
-  options.http = ServerOptions::Http{std::move(host), std::stoi(http.substr(colon + 1)), config.open_writes};
+  if (host == "*") host = "0.0.0.0";
+  const std::string port = http.substr(colon + 1);
+  options.http = ServerOptions::Http{std::move(host), port == "*" ? 0 : std::stoi(port), config.open_writes};
   options.settings = config.settings;
   options.settings.inventory_url = config.inventory_url;
   return options;

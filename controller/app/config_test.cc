@@ -35,6 +35,15 @@ TEST(ControllerConfig, EverySettingIsTaken) {
   EXPECT_EQ(options.value().settings.inventory_url, "http://i:1");
 }
 
+TEST(ControllerConfig, AnyHostAndAnyPortAreWrittenAsStars) {
+  Result<Config> config = parse_config("http: \"*:*\"\n", "c.yml");
+  ASSERT_TRUE(config) << describe(config.error());
+  Result<ServerOptions> options = to_options(config.value());
+  ASSERT_TRUE(options) << describe(options.error());
+  EXPECT_EQ(options.value().http->address, "0.0.0.0");
+  EXPECT_EQ(options.value().http->port, 0);
+}
+
 TEST(ControllerConfig, MistakesAreNamedWithFileAndLine) {
   const std::pair<const char*, const char*> rows[] = {
       {"data: /x\nagentz: 1\n", "c.yml, line 2: 'agentz' is not a setting"},

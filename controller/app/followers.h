@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -10,7 +11,8 @@
 namespace escape::controller {
 
 /// Who follows which job's log, and how far each has been sent. Nothing is buffered: entries are read from the store
-/// when a follower has credit, so a slow one costs only itself and can resume at any entry.
+/// when a follower has credit, so a slow one costs only itself and can resume at any entry. One that waits for a
+/// running job costs no look at the store.
 ///
 /// Thread: the controller loop.  Durable: no; the follower knows where it stands.
 class Followers {
@@ -31,8 +33,9 @@ class Followers {
     SessionId session = 0;
     protocol::ClientReply reply;
   };
-  /// What may be sent now. Followers whose job has settled and who were sent everything are done and forgotten.
-  Result<std::vector<Outgoing>> pump(const QueryContext& context);
+  /// What may be sent now. Followers whose job has settled and who were sent everything are done and forgotten. One who
+  /// may not read any more (the session or its principal is gone), or whose log cannot be read, is told and left.
+  std::vector<Outgoing> pump(const QueryContext& context, const std::function<bool(SessionId)>& may_read);
 
  private:
   struct Follower {
@@ -42,6 +45,9 @@ class Followers {
     std::uint64_t next = 1;
     int credit = first_credit;
   };
+  /// Whether nothing is left to come.
+  static Result<bool> read_on(SessionId session, Follower& follower, const QueryContext& context,
+                              std::vector<Outgoing>& out);
   std::map<SessionId, Follower> followers_;  ///< one per session: a client that attaches again leaves the first
 };
 

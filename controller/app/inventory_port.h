@@ -21,8 +21,8 @@ struct Published {
   std::string by;
 };
 
-/// What HTTP asked for, decided: rows for the turn's batch, so that a release and the event that tells it become durable
-/// together or not at all.
+/// What HTTP asked for, decided: rows for the turn's batch, so that a release and the event that tells it become
+/// durable together or not at all.
 struct InventoryWrites {
   std::vector<store::Write> rows;
   std::vector<Published> published;                    ///< what `rows` make visible

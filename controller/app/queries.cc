@@ -205,6 +205,38 @@ Result<Reply> export_state(const request::ExportState& asked, const QueryContext
   return Reply(reply::State{codec::project_to_state_json("escape", environments)});
 }
 
+void mask(Value::Object& values, const std::string& id) {
+  if (values.contains(id)) values.set(id, "‹sensitive›");
+}
+
+void mask_input(state::StageRecord& stage, const std::string& id) {
+  mask(stage.inputs, id);
+  mask(stage.calculated_inputs, id);
+}
+
+/// What is shown to people holds no value of what the release calls sensitive.
+Result<> mask_sensitive(state::Deployment& deployment, const QueryContext& context) {
+  std::vector<release::Metadata> releases;
+  for (const auto& [name, stage] : deployment.stages) {
+    TRY(const std::optional<JobPlan> plan, store::find_plan(context.reader, stage.job));
+    if (!plan) continue;
+    TRY(release::Metadata metadata, codec::metadata_from_value(plan->metadata));
+    releases.push_back(std::move(metadata));
+  }
+  for (const release::Metadata& metadata : releases) {
+    for (const release::Variable& input : metadata.inputs) {
+      if (!input.sensitive) continue;
+      mask(deployment.inputs, input.id);
+      for (auto& [name, stage] : deployment.stages) mask_input(stage, input.id);
+    }
+    for (const release::Variable& output : metadata.outputs) {
+      if (!output.sensitive) continue;
+      for (auto& [name, stage] : deployment.stages) mask(stage.calculated_outputs, output.id);
+    }
+  }
+  return ok();
+}
+
 Result<Reply> show_deployment(const request::ShowDeployment& asked, const QueryContext& context) {
   auto found = context.state.deployments.find({asked.environment, asked.deployment});
   if (found == context.state.deployments.end()) {
@@ -212,7 +244,9 @@ Result<Reply> show_deployment(const request::ShowDeployment& asked, const QueryC
                 "Deployment '" + asked.deployment + "' not found in environment '" + asked.environment + "'.",
                 "`escape state list-deployments -e " + asked.environment + "` shows what is there.");
   }
-  return Reply(reply::Deployment{codec::deployment_to_state_json(found->second)});
+  state::Deployment shown = found->second;
+  TRYV(mask_sensitive(shown, context));
+  return Reply(reply::Deployment{codec::deployment_to_state_json(shown)});
 }
 
 Result<Reply> plan_of_converge(const request::PlanConverge& asked, const QueryContext& context) {

@@ -1,7 +1,9 @@
 #include "controller/app/server.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
-#include <set>
+#include <map>
 
 #include "controller/app/followers.h"
 #include "controller/app/inventory_port.h"
@@ -30,6 +32,11 @@ namespace reply = protocol::reply;
 constexpr int messages_per_turn = 1000;
 // A client that has not been heard for this long is gone; it says Ping more often than that.
 constexpr Millis client_silence{120'000};
+// The core ends the sessions of silent agents; this is for connections that joined or greeted in vain.
+constexpr int agent_silence_beats = 10;
+// One address that keeps knocking with a wrong key must not fill the log.
+constexpr Millis refusal_log_interval{60'000};
+constexpr std::size_t refusal_addresses = 1'000;
 constexpr Millis beacon_interval{1'000};
 
 Result<KeyPair> load_or_make_keys(const std::string& folder) {
@@ -62,6 +69,32 @@ bool is_greeting(const protocol::FromClient& message) {
 
 reply::Failed failure(const Error& error) { return {std::string(kind_name(error.kind)), describe(error), error.hint}; }
 
+reply::Failed too_large_answer() {
+  return failure(
+      {ErrorKind::failed,
+       fmt::format("The answer is larger than the {} MiB of one message.", protocol::max_message_bytes >> 20),
+       "Ask for less: one environment, or a smaller --limit.",
+       {}});
+}
+
+/// Which refused connections are worth a line: the first of an address in a minute.
+class RefusalLog {
+ public:
+  bool is_worth_a_line(std::string_view address, Instant now) {
+    if (said_.size() >= refusal_addresses) {
+      std::erase_if(said_, [&](const auto& one) { return one.second + refusal_log_interval <= now; });
+    }
+    if (said_.size() >= refusal_addresses) return false;
+    const auto [said, is_first] = said_.try_emplace(std::string(address), now);
+    if (!is_first && now < said->second + refusal_log_interval) return false;
+    said->second = now;
+    return true;
+  }
+
+ private:
+  std::map<std::string, Instant> said_;
+};
+
 }  // namespace
 
 struct Server::Impl {
@@ -75,14 +108,16 @@ struct Server::Impl {
   std::unique_ptr<transport::Gatekeeper> gatekeeper;
   std::unique_ptr<transport::Listener> agents, clients, publisher;
   std::unique_ptr<InventoryPort> inventory;
+  RefusalLog refusals;
 
   std::vector<Input> waiting;  ///< for the next turn
   struct Read {
     SessionId session = 0;
     protocol::ClientRequest request;
   };
-  std::vector<Read> reads;  ///< answered after the commit
-  Effects turn;             ///< what this turn has decided so far
+  std::vector<Read> reads;   ///< answered after the commit
+  Effects turn;              ///< what this turn has decided so far
+  InventoryWrites released;  ///< what this turn commits beside it
   std::optional<Instant> wake_at;
   Instant beacon_at{};
   Instant sweep_at{};
@@ -189,7 +224,8 @@ Result<> Server::Impl::bind() {
     TRY(gatekeeper,
         transport::Gatekeeper::make(
             context, [this](std::string_view domain, std::string_view key) { return core->is_allowed(domain, key); },
-            [](std::string_view domain, std::string_view key, std::string_view address) {
+            [this](std::string_view domain, std::string_view key, std::string_view address) {
+              if (!refusals.is_worth_a_line(address, read_clocks().steady)) return;
               log_warn("refused a connection from {} to the {} socket: its key {} is not enrolled", address, domain,
                        fingerprint(key));
             }));
@@ -211,8 +247,8 @@ Result<> Server::Impl::one_turn(Now now) {
   // 2. Decide on each; the core's memory moves with every decision.
   for (const Input& input : std::exchange(waiting, {})) decide(input, now);
   if (wake_at && *wake_at <= now.steady) decide(input::Tick{}, now);
-  for (Published& published : inventory->take_published())
-    decide(input::Published{published.record, published.by}, now);
+  released = inventory->decide_writes();
+  for (Published& published : released.published) decide(input::Published{published.record, published.by}, now);
 
   // 3. One batch, one sync. If it fails the memory is ahead of the disk and the process must end.
   TRYV(commit());
@@ -317,10 +353,12 @@ void Server::Impl::decide(const Input& input, Now now) {
 }
 
 Result<> Server::Impl::commit() {
-  if (turn.changes.empty()) return ok();
-  std::vector<store::Write> batch;
+  std::vector<store::Write> batch = std::move(released.rows);
   for (const Change& change : turn.changes) store::append_writes(change, batch);
-  return database->commit(batch);
+  const Result<> committed = batch.empty() ? ok() : database->commit(batch);
+  for (const auto& tell : released.waiting) tell(committed);
+  released = {};
+  return committed;
 }
 
 void Server::Impl::send_out(Now) {
@@ -330,6 +368,7 @@ void Server::Impl::send_out(Now) {
   std::vector<protocol::EventView> events;
   for (const Change& change : turn.changes) {
     if (const auto* event = std::get_if<protocol::EventView>(&change)) events.push_back(*event);
+    if (const auto* gone = std::get_if<RemovedPrincipal>(&change)) inventory->revoke_tokens(gone->name);
   }
   publish(events);
 }
@@ -345,9 +384,23 @@ void Server::Impl::send_to_agent(SessionId id, const protocol::ToAgent& message)
     return protocol::encode(protocol::ToAgent(std::move(placed)));
   }();
   const protocol::Envelope envelope{sessions->next_header(*session), std::move(typed.type), std::move(typed.body)};
-  if (agents->send(session->peer, protocol::to_frames(envelope)) == transport::SendOutcome::no_such_peer) {
-    sessions->remove(id);
-    waiting.push_back(input::SessionGone{id});
+  switch (agents->send(session->peer, protocol::to_frames(envelope))) {
+    case transport::SendOutcome::sent:
+    case transport::SendOutcome::queue_full:  // the gap in the numbers makes the agent greet again
+      return;
+    case transport::SendOutcome::no_such_peer:
+      sessions->remove(id);
+      waiting.push_back(input::SessionGone{id});
+      return;
+    case transport::SendOutcome::too_large:
+      --session->sent;
+      if (const auto* offer = std::get_if<protocol::Offer>(&message)) {
+        // It can never leave: without an answer its job would wait for ever.
+        waiting.push_back(input::AgentMessage{
+            id, session->peer.key,
+            protocol::Declined{offer->task, offer->attempt, "its variables are larger than a message may be"}});
+      }
+      return;
   }
 }
 
@@ -356,9 +409,20 @@ void Server::Impl::send_to_client(SessionId id, const protocol::ToClient& messag
   if (!session) return;
   protocol::TypedBody typed = protocol::encode(message);
   const protocol::Envelope envelope{sessions->next_header(*session), std::move(typed.type), std::move(typed.body)};
-  if (clients->send(session->peer, protocol::to_frames(envelope)) == transport::SendOutcome::no_such_peer) {
-    followers.detach(id);
-    sessions->remove(id);
+  switch (clients->send(session->peer, protocol::to_frames(envelope))) {
+    case transport::SendOutcome::sent:
+    case transport::SendOutcome::queue_full:  // the gap in the numbers makes the client greet and ask again
+      return;
+    case transport::SendOutcome::no_such_peer:
+      followers.detach(id);
+      sessions->remove(id);
+      return;
+    case transport::SendOutcome::too_large:
+      --session->sent;
+      if (const auto* answered = std::get_if<protocol::ClientReply>(&message)) {
+        send_to_client(id, protocol::ClientReply{answered->id, too_large_answer()});
+      }
+      return;
   }
 }
 
@@ -431,12 +495,13 @@ protocol::Reply Server::Impl::answer_one(const Read& read, const QueryContext& c
 
 void Server::Impl::pump_followers(Now now) {
   if (followers.empty()) return;
-  Result<std::vector<Followers::Outgoing>> out = followers.pump(query_context(now));
-  if (!out) {
-    log_error("reading a job's log failed: {}", describe(out.error()));
-    return;
+  const auto may_read = [this](SessionId id) {
+    const Session* session = sessions->find(id);
+    return session && core->principal_of(session->peer.key);
+  };
+  for (Followers::Outgoing& each : followers.pump(query_context(now), may_read)) {
+    send_to_client(each.session, std::move(each.reply));
   }
-  for (Followers::Outgoing& each : out.value()) send_to_client(each.session, std::move(each.reply));
 }
 
 void Server::Impl::publish(const std::vector<protocol::EventView>& events) {
@@ -461,6 +526,12 @@ void Server::Impl::sweep(Now now) {
   for (SessionId id : sessions->silent_since(Side::clients, now.steady + -client_silence)) {
     followers.detach(id);
     sessions->remove(id);
+  }
+  const Millis agent_silence =
+      options.settings.heartbeat * std::max(options.settings.missed_beats, agent_silence_beats);
+  for (SessionId id : sessions->silent_since(Side::agents, now.steady + -agent_silence)) {
+    sessions->remove(id);
+    waiting.push_back(input::SessionGone{id});
   }
 }
 

@@ -67,7 +67,9 @@ void Core::Impl::on_hello(SessionId session, const std::string& key, const proto
   reconcile(agent, session, hello);
   if (!agent.starts_with(workspace_prefix)) return;
   for (TaskId id : std::set(unbound)) {
-    if (unbound.contains(id)) dispatch(id);
+    // Whose process this is not goes on waiting with the deadline that it has.
+    const Job* job = find_live(id.job);
+    if (job && unbound.contains(id) && workspace_agent_of(*job)) dispatch(id);
   }
 }
 

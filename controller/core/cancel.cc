@@ -48,6 +48,15 @@ std::string Core::Impl::cancel_live(JobId number, const std::string& by) {
     return fmt::format("Job {} is cancelled.", number);
   }
   const Task& task = found->second;
+  if (has_gone(task.agent)) {
+    const TaskId id = task.id;
+    settle_task(id, TaskOutcome::interrupted, 0,
+                "the command that ran it has gone, and the job was cancelled by " + by);
+    after_step(id);
+    return fmt::format(
+        "Job {} is cancelled; the command that ran its step {} has gone, so nobody knows how far it got.", number,
+        rows.state().tasks.at(id).step);
+  }
   if (session_of(task.agent) == 0) {
     job.message = fmt::format("Cancelled by {}; agent {} is out of reach and is told when it returns.", by, task.agent);
     log(job, "warn", job.message);
@@ -58,6 +67,14 @@ std::string Core::Impl::cancel_live(JobId number, const std::string& by) {
   log(job, "warn", job.message);
   send_cancel(task);
   return fmt::format("Job {} is being cancelled: step {} on agent {} is told to stop.", number, task.step, task.agent);
+}
+
+/// A process of a workspace that is out of reach may never return, and no administrator can remove it as an agent: its
+/// job must not hold the deployment until it does.
+bool Core::Impl::has_gone(const AgentId& agent) const {
+  if (!agent.starts_with(workspace_prefix)) return false;
+  auto known = presence.find(agent);
+  return known == presence.end() || known->second.liveness == "offline";
 }
 
 /// Nothing of the job runs anywhere.

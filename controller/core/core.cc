@@ -131,9 +131,7 @@ void Core::Impl::on_input(const input::Tick&) {
 }
 
 void Core::Impl::on_input(const input::Started&) {
-  for (const auto& [key, invitation] : std::map(rows.state().invitations)) {
-    if (invitation.valid_until < now.wall) rows.remove_invitation(key);
-  }
+  forget_invitations();
   std::vector<JobId> running;
   for (const auto& [number, job] : rows.state().jobs) {
     if (job.phase == JobPhase::running) running.push_back(number);

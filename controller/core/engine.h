@@ -75,6 +75,7 @@ struct Core::Impl {
   void join(SessionId session, const std::string& key, const protocol::Join& asked);
   Result<AgentId> enrol_agent(const std::string& key, const protocol::Join& asked);
   Result<> check_invitation(const Invitation* invitation, std::string_view public_key) const;
+  void forget_invitations();
 
   // submit.cc: what a job must be before it gets a number
   Result<protocol::Reply> submit(const Principal& by, const std::string& key, const protocol::request::Submit& asked);
@@ -146,6 +147,7 @@ struct Core::Impl {
   // cancel.cc
   Result<protocol::Reply> cancel(const Principal& by, JobId number);
   std::string cancel_live(JobId number, const std::string& by);
+  bool has_gone(const AgentId& agent) const;
   void send_cancel(const Task& task);
 
   // agents.cc: sessions and liveness

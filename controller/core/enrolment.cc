@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t key_bytes = 32;
 constexpr std::size_t max_name = 64;
+/// A token that nobody used by then is forgotten in a drawer.
+constexpr Millis longest_invitation = std::chrono::hours(24 * 366);
 
 /// Letters, digits, '.', '_' and '-': fit for a word of a message, a file name and a command line.
 std::string cleaned_name(std::string_view wished) {
@@ -53,6 +55,8 @@ Result<protocol::Reply> Core::Impl::invite(const Principal& by, const protocol::
                 fmt::format("The invitation's key has {} bytes instead of {}.", asked.key.size(), key_bytes));
   }
   if (asked.valid_for <= Millis{0}) return fail(ErrorKind::usage, "An invitation must be valid for some time.");
+  if (asked.valid_for > longest_invitation) return fail(ErrorKind::usage, "An invitation is valid for a year at most.");
+  forget_invitations();
   if (auto taken = rows.state().invitations.find(asked.key); taken != rows.state().invitations.end()) {
     return protocol::Reply(protocol::reply::Invitation{taken->second.name, taken->second.valid_until});
   }
@@ -73,6 +77,13 @@ Result<protocol::Reply> Core::Impl::invite(const Principal& by, const protocol::
        {{"role", invitation.role}, {"name", invitation.name}, {"valid_until", to_rfc3339(invitation.valid_until)}});
   rows.put(std::move(invitation));
   return protocol::Reply(reply);
+}
+
+/// Those that ran out. Used ones too: whoever joined with one has long heard its answer.
+void Core::Impl::forget_invitations() {
+  for (const auto& [key, invitation] : std::map(rows.state().invitations)) {
+    if (invitation.valid_until < now.wall) rows.remove_invitation(key);
+  }
 }
 
 /// One invitation makes one key known. The same key may ask again, because its answer may have been lost.
@@ -230,6 +241,13 @@ Result<protocol::Reply> Core::Impl::remove_principal(const Principal& by,
                 "Invite another administrator first.");
   }
   principal_by_key.erase(principal.key);
+  // What runs in this person's workspaces goes on there, but nothing more is taken from it.
+  const std::string process = std::string(workspace_prefix) + principal.name;
+  std::vector<AgentId> processes;
+  for (const auto& [agent, presence_of_it] : presence) {
+    if (agent == process || agent.starts_with(process + ":")) processes.push_back(agent);
+  }
+  for (const AgentId& agent : processes) lose_agent(agent, principal.name + " has been removed");
   for (const auto& [key, invitation] : std::map(rows.state().invitations)) {
     if (invitation.used_by_key == principal.key) rows.remove_invitation(key);
   }

@@ -247,7 +247,7 @@ TEST_F(JobsTest, smoke_failure_is_a_test_failure) {
 TEST_F(JobsTest, workspace_jobs_run_in_the_process_that_joins) {
   const release::ReleaseRecord record = make_release(hello + "-v0.0.3", {"build", "test"});
   Submit asked = on(JobKind::build, "dev");
-  asked.workspace = "/work/app";
+  asked.workspace = "/src/app";
   asked.metadata = codec::metadata_to_value(record.metadata);
   const JobId build = h.submit(asked);
   EXPECT_EQ(h.job(build).phase, JobPhase::running);
@@ -263,7 +263,7 @@ TEST_F(JobsTest, workspace_jobs_run_in_the_process_that_joins) {
   e.connect(local);
   const JobId again = e.submit(asked);
   EXPECT_EQ(e.job(again).outcome, JobOutcome::ok) << e.job(again).message;
-  EXPECT_EQ(local.offers.at(0).package.workspace, "/work/app");
+  EXPECT_EQ(local.offers.at(0).package.workspace, "/src/app");
   asked.kind = JobKind::test;
   EXPECT_EQ(e.job(e.submit(asked)).outcome, JobOutcome::ok);
   asked.metadata = codec::metadata_to_value(make_release(hello + "-v0.0.4", {"test"}).metadata);

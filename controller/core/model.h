@@ -174,11 +174,15 @@ struct RemovedInvitation {
 struct RemovedLock {
   DeploymentKey key;
 };
+struct RemovedAnswer {
+  std::string principal;
+  std::string id;
+};
 
 /// What a loop turn commits in one synced batch. A row replaces the one of the same key.
 using Change = std::variant<state::Environment, RemovedEnvironment, state::Deployment, RemovedDeployment, Job, JobPlan,
                             Task, Agent, RemovedAgent, Principal, RemovedPrincipal, Invitation, RemovedInvitation, Lock,
-                            RemovedLock, AnsweredRequest, LogLine, protocol::EventView>;
+                            RemovedLock, AnsweredRequest, RemovedAnswer, LogLine, protocol::EventView>;
 
 /// Everything the core holds in memory, as loaded from the store at start: all of the small tables, and of jobs and
 /// tasks only those that have not settled.
@@ -196,7 +200,7 @@ struct State {
   std::map<std::string, Principal> principals;    ///< by name
   std::map<std::string, Invitation> invitations;  ///< by key
   std::map<DeploymentKey, Lock> locks;
-  std::map<std::pair<std::string, std::string>, AnsweredRequest> answered;  ///< (principal, id), of the last day
+  std::map<std::pair<std::string, std::string>, AnsweredRequest> answered;  ///< (principal, id), of the last day or so
   friend bool operator==(const State&, const State&) = default;
 };
 

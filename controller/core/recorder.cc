@@ -59,6 +59,7 @@ void apply(State& state, const Change& change) {
                  [&](const Lock& row) { state.locks[row.key] = row; },
                  [&](const RemovedLock& row) { state.locks.erase(row.key); },
                  [&](const AnsweredRequest& row) { state.answered[{row.principal, row.id}] = row; },
+                 [&](const RemovedAnswer& row) { state.answered.erase({row.principal, row.id}); },
                  [&](const LogLine&) {},
                  [&](const protocol::EventView& row) { state.last_event = std::max(state.last_event, row.sequence); },
              },
@@ -158,7 +159,11 @@ void Recorder::remove_invitation(const std::string& key) {
 }
 
 void Recorder::forget_answers(Timestamp before) {
-  std::erase_if(state_.answered, [&](const auto& entry) { return entry.second.at < before; });
+  std::erase_if(state_.answered, [&](const auto& entry) {
+    const bool is_old = entry.second.at < before;
+    if (is_old) changes_.push_back(RemovedAnswer{entry.first.first, entry.first.second});
+    return is_old;
+  });
 }
 
 void Recorder::tell(protocol::EventView event) {

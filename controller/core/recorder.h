@@ -49,7 +49,7 @@ class Recorder {
   void remove_agent(const AgentId& name);
   void remove_principal(const std::string& name);
   void remove_invitation(const std::string& key);
-  /// Answers older than that are forgotten here; the store has its own retention.
+  /// Answers older than that.
   void forget_answers(Timestamp before);
 
   /// Numbers the event and hands it out.

@@ -144,5 +144,75 @@ TEST_F(RequestsTest, invitations_are_checked) {
   EXPECT_EQ(h.refusal(request::ListEnvironments{}).kind, "internal");
 }
 
+TEST_F(RequestsTest, times_from_afar_stay_within_reason) {
+  request::Invite invite;
+  invite.role = "reader";
+  invite.key = test_key("x");
+  invite.valid_for = Millis::max();
+  EXPECT_EQ(h.refusal(invite).message, "An invitation is valid for a year at most.");
+  request::Submit asked;
+  asked.environment = "stage";
+  asked.release = "pp/aa-v1";
+  asked.step_time_limit = Millis::max();
+  EXPECT_EQ(h.refusal(asked).message, "A step may run for a year at most.");
+}
+
+/// On the disk as in memory: the harness compares both after every input.
+TEST_F(RequestsTest, answers_and_invitations_are_forgotten_when_nobody_can_ask_again) {
+  request::Invite invite;
+  invite.role = "reader";
+  invite.key = test_key("early");
+  h.ask(invite, "first");
+  h.ask(invite, "first");
+  EXPECT_EQ(h.last.ignored, "request first was answered already");
+  h.tick(std::chrono::hours(24) * 366);
+  invite.key = test_key("late");
+  h.ask(invite, "second");
+  EXPECT_EQ(h.replay.answered.size(), 1u);
+  EXPECT_EQ(h.replay.invitations.size(), 1u);
+}
+
+struct GoneWorkspaceTest : RequestsTest {
+  GoneWorkspaceTest() {
+    alice = enrol_person("alice", "operator");
+    process = {.name = "cli", .key = alice, .placement = "workspace", .labels = {{"workspace", "/a"}}};
+    process.finishes_at_once = false;
+    request::Submit asked;
+    asked.kind = JobKind::build;
+    asked.environment = "dev";
+    asked.workspace = "/a";
+    asked.metadata = codec::metadata_to_value(make_release("pp/aa-v1", {"build"}).metadata);
+    job = std::get<reply::JobMade>(h.ask(asked, {}, alice)).job;
+    h.connect(process);
+  }
+  std::string alice;
+  ScriptedAgent process{};
+  JobId job = 0;
+};
+
+TEST_F(GoneWorkspaceTest, what_its_process_left_behind_can_be_cancelled) {
+  EXPECT_EQ(h.state().tasks.at({job, 1}).phase, TaskPhase::accepted);
+  h.disconnect(process);
+  h.tick(10min);
+  EXPECT_EQ(h.job(job).phase, JobPhase::running) << "it may come back";
+  h.ask(request::CancelJob{job});
+  EXPECT_EQ(h.job(job).phase, JobPhase::settled);
+  EXPECT_EQ(h.job(job).error_kind, "unknown");
+  EXPECT_EQ(h.stage("pp/aa", "dev", "build").status.code, state::StatusCode::failure);
+  EXPECT_TRUE(h.state().locks.empty());
+  h.connect(process);
+  EXPECT_EQ(process.starts.size(), 1u);
+}
+
+TEST_F(GoneWorkspaceTest, nothing_is_taken_from_the_process_of_somebody_who_was_removed) {
+  h.ask(request::RemovePrincipal{"alice"});
+  EXPECT_EQ(process.session, 0u);
+  EXPECT_EQ(h.state().tasks.at({job, 1}).phase, TaskPhase::unknown);
+  h.connect(process);
+  EXPECT_EQ(process.session, 0u);
+  h.ask(request::CancelJob{job});
+  EXPECT_TRUE(h.state().locks.empty());
+}
+
 }  // namespace requests_test
 }  // namespace escape::controller::testing

@@ -10,6 +10,9 @@ namespace {
 
 using state::StatusCode;
 
+/// Far beyond any script, and what agents add to their clocks.
+constexpr Millis longest_step = std::chrono::hours(24 * 366);
+
 bool is_workspace(const Job& job) { return !job.workspace.empty(); }
 
 std::string_view stage_of(JobKind kind) { return kind == JobKind::build || kind == JobKind::test ? "build" : "deploy"; }
@@ -165,6 +168,7 @@ Result<Job> Core::Impl::job_of(const protocol::request::Submit& asked) const {
   job.stages = asked.stages;
   if (job.environment.empty()) return fail(ErrorKind::usage, "Missing 'environment'", "Name it with -e.");
   TRYV(release::check_environment_name(job.environment));
+  if (job.step_time_limit > longest_step) return fail(ErrorKind::usage, "A step may run for a year at most.");
   TRYV(check_stages(job.kind, job.stages));
   if (job.kind == JobKind::destroy && job.stages.empty()) job.stages = {"deploy"};
   // Build before deploy, as the original destroys.

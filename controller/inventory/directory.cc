@@ -142,7 +142,7 @@ class DirectoryInventory : public Client {
 Result<std::unique_ptr<Client>> open_directory(const std::string& folder) {
   if (folder.empty()) {
     return fail(ErrorKind::bad_configuration, "The profile names no folder for the local inventory",
-                "`escape config` shows the profile.");
+                "`escape config profile` shows the profile.");
   }
   return std::unique_ptr<Client>(std::make_unique<DirectoryInventory>(io::absolute_path(folder)));
 }

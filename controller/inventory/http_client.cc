@@ -190,7 +190,7 @@ class HttpInventory : public Client {
 
   Error not_understood(const std::string& what) const {
     return {ErrorKind::bad_data, what + ", because the answer of '" + options_.url + "' is not that of an inventory",
-            "Check the address of the inventory: `escape config`."};
+            "Check the address of the inventory: `escape config profile`."};
   }
   Result<Value> parse(const io::HttpResponse& response, const std::string& what) const {
     Result<Value> value = codec::from_json(response.body);

@@ -68,7 +68,7 @@ Error unreachable(const Asked& asked, std::string_view url, Error reason) {
   return {
       reason.kind,
       asked.what + ", because the Inventory at '" + std::string(url) + "/' could not be reached: " + describe(reason),
-      "Check the address with `escape config`, and that the inventory is running."};
+      "Check the address with `escape config profile`, and that the inventory is running."};
 }
 
 std::string percent_encoded(std::string_view text) {

@@ -167,5 +167,15 @@ TEST(CatalogueOfProjects, AddsAndReplaces) {
   EXPECT_EQ(Catalogue(inventory.database()).units("ns-one").value().size(), 1U);
 }
 
+TEST(Registration, TheDeepestMetadataThatMayArriveCanBeReadAgain) {
+  constexpr std::size_t levels = codec::max_depth - 3;
+  const std::string json = R"({"name":"app-a","version":"1","project":"_","inputs":[{"id":"x","default":)" +
+                           std::string(levels, '[') + std::string(levels, ']') + "}]}";
+  const release::Metadata made = codec::metadata_from_value(codec::from_json(json).value()).value();
+  TestIndex inventory;
+  inventory.commit(inventory.index().publish(made, "_", "ann", noon, "d1", 7));
+  EXPECT_EQ(inventory.index().find(id("app-a-v1")).value()->metadata, made);
+}
+
 }  // namespace publish_test
 }  // namespace escape::inventory

@@ -89,9 +89,12 @@ std::string to_row(const T& value) {
   return codec::to_msgpack(encoded);
 }
 
+/// A row wraps metadata that may be as deep as a body may be: what was registered must be readable again.
+constexpr std::size_t max_row_depth = 2 * codec::max_depth;
+
 template <class T>
 Result<T> from_row(std::string_view bytes) {
-  Result<Value> value = codec::from_msgpack(bytes);
+  Result<Value> value = codec::from_msgpack(bytes, max_row_depth);
   if (!value) return fail(ErrorKind::storage, "A row of the inventory is damaged: " + value.error().message);
   Result<T> row = codec::decode<T>(value.value());
   if (!row) return fail(ErrorKind::storage, "A row of the inventory is damaged: " + describe(row.error()));

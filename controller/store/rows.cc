@@ -46,6 +46,7 @@ class Writer {
   void operator()(const Lock& row) { put(Table::locks, deployment_key(row.key), to_row(row)); }
   void operator()(const RemovedLock& gone) { remove(Table::locks, deployment_key(gone.key)); }
   void operator()(const AnsweredRequest& row) { put(Table::requests, request_key(row.principal, row.id), to_row(row)); }
+  void operator()(const RemovedAnswer& gone) { remove(Table::requests, request_key(gone.principal, gone.id)); }
   void operator()(const LogLine& line) {
     put(Table::job_log, log_key(line.root, line.entry.sequence), to_row(line.entry));
   }
@@ -68,18 +69,6 @@ std::vector<Write> start_writes(const State& state) {
   return {{Table::meta, std::string(meta_key::instance), state.instance},
           {Table::meta, std::string(meta_key::epoch), u64_key(state.epoch)},
           {Table::meta, std::string(meta_key::schema), u32_key(schema_version)}};
-}
-
-Result<std::vector<Write>> prune_answered(const Reader& reader, Timestamp older_than) {
-  std::vector<Write> deletes;
-  TRYV(for_each_row<AnsweredRequest>(reader, Table::requests, "", "", Reader::Order::ascending,
-                                     [&](AnsweredRequest&& row) {
-                                       if (row.at < older_than) {
-                                         deletes.push_back({Table::requests, request_key(row.principal, row.id), {}});
-                                       }
-                                       return true;
-                                     }));
-  return deletes;
 }
 
 }  // namespace escape::store

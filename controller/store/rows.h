@@ -19,10 +19,10 @@ void append_writes(const controller::Change& change, std::vector<Write>& batch);
 Result<controller::State> load_state(const Reader& reader);
 /// The meta rows of a new life: instance, epoch, schema version. Commit them before anything else.
 std::vector<Write> start_writes(const controller::State& state);
-/// Removes the recorded answers given before `older_than`. Reads the whole table: for a start or an hourly round.
-Result<std::vector<Write>> prune_answered(const Reader& reader, Timestamp older_than);
 
 Result<std::optional<controller::Job>> find_job(const Reader& reader, JobId job);
+/// The release that a job worked on; none for a job that was never resolved.
+Result<std::optional<controller::JobPlan>> find_plan(const Reader& reader, JobId job);
 Result<std::vector<controller::Task>> load_tasks(const Reader& reader, JobId job);
 /// Newest first, numbers below `before` (0 = all), at most `limit`; empty environment or deployment = any. A deployment
 /// without an environment reads through all jobs; everything else reads what it returns.

@@ -90,7 +90,7 @@ Result<> load_live_job(const Reader& reader, JobId number, State& state) {
                 "Restore the data folder from a backup.");
   }
   state.jobs.insert_or_assign(number, std::move(*job));
-  TRY(std::optional<JobPlan> plan, find_row<JobPlan>(reader, Table::jobs, job_key(job_prefix::plan, number)));
+  TRY(std::optional<JobPlan> plan, find_plan(reader, number));
   if (plan) state.plans.insert_or_assign(number, std::move(*plan));
   TRY(std::vector<Task> tasks, load_tasks(reader, number));
   for (Task& task : tasks) {
@@ -117,6 +117,10 @@ Result<State> load_state(const Reader& reader) {
 
 Result<std::optional<Job>> find_job(const Reader& reader, JobId job) {
   return find_row<Job>(reader, Table::jobs, job_key(job_prefix::row, job));
+}
+
+Result<std::optional<JobPlan>> find_plan(const Reader& reader, JobId job) {
+  return find_row<JobPlan>(reader, Table::jobs, job_key(job_prefix::plan, job));
 }
 
 Result<std::vector<Task>> load_tasks(const Reader& reader, JobId job) {

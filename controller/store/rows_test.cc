@@ -263,6 +263,8 @@ TEST(Rows, OnlyUnsettledJobsAreLoadedButAllAreFound) {
   EXPECT_EQ(find_job(*db, 1).value().value().phase, JobPhase::settled);
   EXPECT_EQ(load_tasks(*db, 1).value().size(), 1u);
   EXPECT_FALSE(find_job(*db, 3).value());
+  EXPECT_EQ(find_plan(*db, 1).value().value().metadata, Value(1));
+  EXPECT_FALSE(find_plan(*db, 2).value());
 }
 
 TEST(Rows, TasksOfAJobComeInOrder) {
@@ -341,11 +343,11 @@ TEST(Rows, EventsAreReadAboveASequence) {
   EXPECT_TRUE(read_events(*db, UINT64_MAX, 10).value().empty());
 }
 
-TEST(Rows, OldAnswersArePruned) {
+TEST(Rows, AnswersAreRemovedOneByOne) {
   const std::unique_ptr<Database> db = make_memory_database();
   commit(*db, {AnsweredRequest{"ann", "old", 1, {10}}, AnsweredRequest{"ann", "new", 2, {20}},
                AnsweredRequest{"bob", "old", 3, {19}}});
-  ASSERT_TRUE(db->commit(prune_answered(*db, {20}).value()));
+  commit(*db, {RemovedAnswer{"ann", "old"}, RemovedAnswer{"bob", "old"}});
   const State state = load(*db);
   ASSERT_EQ(state.answered.size(), 1u);
   EXPECT_TRUE(state.answered.contains({"ann", "new"}));

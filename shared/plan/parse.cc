@@ -150,7 +150,10 @@ Result<Plan> parse_plan(std::string_view text, std::string_view file_name) {
 }
 
 std::string initial_plan(std::string_view name, bool minify) {
-  const std::string head = "name: " + std::string(name) + "\nversion: 0.0.@\n";
+  // Allowed names that YAML, in one version or another, takes for something else than text.
+  constexpr std::array<std::string_view, 7> words{"null", "true", "false", "yes", "no", "on", "off"};
+  const bool is_word = std::ranges::find(words, name) != words.end();
+  const std::string head = "name: " + (is_word ? '"' + std::string(name) + '"' : std::string(name)) + "\nversion: 0.0.@\n";
   if (minify) return head;
   return head + "description: \nlogo: \n\nincludes:\n- README.md\n\nbuild: \ndeploy:\n";
 }

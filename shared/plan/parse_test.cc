@@ -50,6 +50,8 @@ TEST(Plan, WhatInitWritesCanBeRead) {
             "\ndeploy:\n");
   EXPECT_EQ(initial_plan("my-app", true), "name: my-app\nversion: 0.0.@\n");
   for (const bool minify : {true, false}) EXPECT_EQ(parse(initial_plan("my-app", minify)).name, "my-app");
+  EXPECT_EQ(initial_plan("null", true), "name: \"null\"\nversion: 0.0.@\n");
+  for (const char* word : {"null", "true", "no", "off"}) EXPECT_EQ(parse(initial_plan(word, true)).name, word);
 }
 
 TEST(Plan, NumbersAndWordsStayTheTextThatWasWritten) {
