@@ -41,7 +41,7 @@ Need need_of(const protocol::Request& asked) {
           [](const request::RemoveEnvironment& r) { return Need{Right::operate, r.environment}; },
           [](const request::ListDeployments&) { return Need{Right::read}; },
           [](const request::ShowDeployment&) { return Need{Right::read}; },
-          [](const request::ExportState&) { return Need{Right::read}; },
+          [](const request::ExportState&) { return Need{Right::administer}; },  // whole values, secret ones too
           [](const request::CreateDeployment& r) { return Need{Right::operate, r.environment}; },
           [](const request::ListEvents&) { return Need{Right::read}; },
           [](const request::InventoryToken&) { return Need{Right::operate}; },

@@ -26,7 +26,7 @@ TEST(CheckAllowed, holds_the_table_of_roles) {
   const std::vector<Row> table{
       {request::ListJobs{}, true, true, true},
       {request::Attach{}, true, true, true},
-      {request::ExportState{}, true, true, true},
+      {request::ExportState{}, false, false, true},
       {request::PlanConverge{"live", false}, true, true, true},
       {here, false, true, true},
       {there, false, false, true},
