@@ -106,6 +106,7 @@ struct Core::Impl {
 
   // steps.cc: a stage's record while its scripts run
   std::vector<Step> steps_of(const Job& job) const;
+  Result<> check_inputs(const Job& job, const release::Metadata& plan) const;
   Result<> prepare(JobId number);
   void advance(JobId number);
   Result<> enter(JobId number, const Step& step);

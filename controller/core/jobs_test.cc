@@ -149,7 +149,7 @@ TEST_F(JobsTest, a_missing_required_input_is_a_truthful_failure) {
   const JobId job = h.deploy(hello + "-v0.0.1");
   EXPECT_EQ(h.job(job).message, "Missing value for variable 'who'");
   EXPECT_EQ(h.job(job).error_kind, "bad_data");
-  EXPECT_EQ(h.status(hello), "failure");
+  EXPECT_FALSE(h.state().deployments.contains({"stage", hello})) << "nothing was tried, so nothing is recorded";
 }
 
 TEST_F(JobsTest, steps_without_script_pass_and_outputs_flow) {
@@ -269,6 +269,23 @@ TEST_F(JobsTest, workspace_jobs_run_in_the_process_that_joins) {
   asked.metadata = codec::metadata_to_value(make_release(hello + "-v0.0.4", {"test"}).metadata);
   EXPECT_EQ(e.refusal(asked).message,
             "Build state 'quickstart/hello-world' for release 'hello-world-v0.0.4' could not be found");
+}
+
+TEST_F(JobsTest, a_value_that_does_not_fit_is_not_recorded) {
+  release::ReleaseRecord record = make_release(hello + "-v0.0.1");
+  record.metadata.inputs.push_back({.id = "port", .type = "integer", .fallback = Value(80)});
+  h.releases[hello + "-v0.0.1"] = record;
+  h.enrol("stage-1", "stage");
+  Submit asked = on(JobKind::deploy);
+  asked.release = hello + "-v0.0.1";
+  EXPECT_EQ(h.job(h.submit(asked)).outcome, JobOutcome::ok);
+  asked.inputs = {{"port", "abc"}};
+  const JobId bad = h.submit(asked);
+  EXPECT_EQ(h.job(bad).outcome, JobOutcome::failed);
+  EXPECT_EQ(h.job(bad).error_kind, "bad_data");
+  EXPECT_EQ(h.status(hello), "ok") << "what runs is as it was";
+  asked.inputs = {};
+  EXPECT_EQ(h.job(h.submit(asked)).outcome, JobOutcome::ok);
 }
 
 TEST_F(JobsTest, a_build_goes_on_to_test_and_destroy_under_one_lock) {

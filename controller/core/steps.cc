@@ -96,12 +96,32 @@ std::vector<Step> Core::Impl::steps_of(const Job& job) const {
   return steps;
 }
 
+/// A value that does not fit is refused here, before it is recorded: recorded, it would fail every later run too.
+Result<> Core::Impl::check_inputs(const Job& job, const release::Metadata& plan) const {
+  const DeploymentKey key = deployment_of(job);
+  const std::string stage_name = steps_of(job).front().stage;
+  const state::StageRecord* stage = find_stage(rows.state(), key, stage_name);
+  Value::Object user = stage ? stage->inputs : Value::Object();
+  for (const auto& [id, value] : job.inputs) user.set(id, value);
+  auto environment = rows.state().environments.find(key.environment);
+  auto deployment = rows.state().deployments.find(key);
+  const InputSources sources{environment == rows.state().environments.end() ? nullptr : &environment->second.inputs,
+                             deployment == rows.state().deployments.end() ? nullptr : &deployment->second.inputs,
+                             &user};
+  const release::Scope scope = stage_name == "build" ? release::Scope::build : release::Scope::deploy;
+  TRYV(calculate_inputs(plan, scope, sources));
+  return ok();
+}
+
 /// Everything that can be refused before the first trace in the deployment; then the rows that the steps write to.
 Result<> Core::Impl::prepare(JobId number) {
   const release::Metadata& plan = metadata_of(number);
   TRYV(release::check_metadata(plan));
   TRYV(release::check_supported(plan));
   TRYV(check_declared(plan, rows.state().jobs.at(number).inputs));
+  if (rolls_out(rows.state().jobs.at(number))) {
+    TRYV(check_inputs(rows.state().jobs.at(number), plan));
+  }
   Job& job = rows.edit(number);
   const DeploymentKey key = deployment_of(job);
   const State& state = rows.state();
