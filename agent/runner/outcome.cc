@@ -108,13 +108,19 @@ int status_of(const RunResult& run) {
   return run.status;
 }
 
+std::string with_hint(const Error& error) {
+  std::string text = describe(error);
+  if (!error.hint.empty()) text += (text.ends_with('.') ? " " : ". ") + error.hint;
+  return text;
+}
+
 void take_outputs(TaskResult& result, const RunResult& run, const protocol::Offer& offer,
                   const std::string& task_folder) {
   Result<Outputs> outputs = run.outputs_error.empty() ? read_outputs(offer, task_folder)
                                                       : Result<Outputs>(fail(outputs_error(offer, run.outputs_error)));
   if (!outputs) {
     result.outcome = TaskOutcome::failed;
-    result.message = describe(outputs.error()) + " " + outputs.error().hint;
+    result.message = with_hint(outputs.error());
     return;
   }
   result.outputs = std::move(outputs.value().values);
@@ -164,7 +170,7 @@ TaskResult to_task_result(const RunResult& run, const RunRequest& request, const
     take_outputs(result, run, offer, task_folder);
   }
   if (!run.output_error.empty()) {
-    if (!result.message.empty()) result.message += ". ";
+    if (!result.message.empty()) result.message += result.message.ends_with('.') ? " " : ". ";
     result.message += "Output behind byte " + std::to_string(run.output_bytes) + " is lost: " + run.output_error;
   }
   result.message = masked(result.message, secrets_of(request));
@@ -174,8 +180,7 @@ TaskResult to_task_result(const RunResult& run, const RunRequest& request, const
 TaskResult not_started_result(const Error& why) {
   TaskResult result;
   result.outcome = TaskOutcome::not_started;
-  result.message = describe(why);
-  if (!why.hint.empty()) result.message += (result.message.ends_with('.') ? " " : ". ") + why.hint;
+  result.message = with_hint(why);
   return result;
 }
 

@@ -122,6 +122,10 @@ Result<int> list_principals(Invocation& run, const EnrolFlags& flags) {
     print_json(run, list_of(all.principals));
     return 0;
   }
+  if (all.principals.empty()) {
+    run.console().out("There are no people: a controller has them.\n");
+    return 0;
+  }
   Table table({"PRINCIPAL", "ROLE", "ENVIRONMENTS", "KEY", "SINCE"});
   for (const protocol::PrincipalView& principal : all.principals) {
     table.add({principal.name, principal.role,

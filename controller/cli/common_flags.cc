@@ -52,9 +52,15 @@ Result<> check_environment(const std::string& name) {
   return ok();
 }
 
+Result<Millis> duration_of_flag(std::string_view flag, const std::string& text) {
+  Result<Millis> duration = parse_duration(text);
+  if (duration) return duration;
+  return fail(ErrorKind::usage, std::string(flag) + ": " + duration.error().message, duration.error().hint);
+}
+
 Result<Millis> step_limit(const CommonFlags& flags) {
   if (flags.step_timeout.empty()) return Millis{0};
-  return parse_duration(flags.step_timeout);
+  return duration_of_flag("--step-timeout", flags.step_timeout);
 }
 
 }  // namespace escape::cli

@@ -31,6 +31,8 @@ void refuse_state_files(Syntax& syntax);
 /// Error: refused when `-p` was given, which comes with a later version.
 Result<> check_providers(const CommonFlags& flags);
 Result<> check_environment(const std::string& name);
+/// A flag that must be a duration. Error: usage, naming the flag.
+Result<Millis> duration_of_flag(std::string_view flag, const std::string& text);
 /// 0 when the flag was not given. Error: usage.
 Result<Millis> step_limit(const CommonFlags& flags);
 

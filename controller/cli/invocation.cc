@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "controller/cli/common_flags.h"
 #include "controller/cli/remote_link.h"
 #include "shared/io/files.h"
 
@@ -34,7 +35,7 @@ Result<> Invocation::check_globals() {
     return fail(ErrorKind::usage, "Unknown logger type '" + globals_.logger + "', expecting 'default' or 'json'.");
   }
   if (!globals_.timeout.empty()) {
-    TRY(timeout_, parse_duration(globals_.timeout));
+    TRY(timeout_, duration_of_flag("--timeout", globals_.timeout));
   }
   return ok();
 }

@@ -40,11 +40,14 @@ std::string target_of(const protocol::JobView& job) {
 }
 
 std::string duration_of(Timestamp from, Timestamp to) {
-  return from.is_set() && to.is_set() ? to_short_text(to - from) : "-";
+  if (!from.is_set() || !to.is_set()) return "-";
+  // Nothing had to be run.
+  return to - from < Millis{1} ? "<1ms" : to_short_text(to - from);
 }
 
 Result<int> list(Invocation& run, const JobFlags& flags) {
   TRY(const std::uint64_t limit, number_of(flags.limit, "a number of jobs"));
+  if (limit == 0) return fail(ErrorKind::usage, "--limit 0 would list nothing.", "Give at least 1.");
   protocol::request::ListJobs asked{flags.environment, flags.deployment, flags.is_active_only, 0,
                                     static_cast<int>(std::min<std::uint64_t>(limit, protocol::max_list_limit))};
   if (!flags.before.empty()) {

@@ -37,7 +37,12 @@ TEST(Program, SaysWhatIsWrongWithTheCommandLine) {
        "Error: Unknown flag '--enviroment' for `escape run deploy`.",
        "Did you mean '--environment'?"},
       {{"run", "promote", "extra"}, "Error: Unknown command 'extra'", "escape run promote --help"},
-      {{"run", "deploy", "-e"}, "Error: `escape run deploy`: ", "escape run deploy --help"},
+      {{"run", "deploy", "-e"},
+       "Error: The flag '--environment' of `escape run deploy` needs a value.",
+       "escape run deploy --help"},
+      {{"run", "deploy", "x-v1", "--step-timeout", "abc"}, "Error: --step-timeout: 'abc' is not a duration", "90s"},
+      {{"status", "--timeout", "-1s"}, "Error: --timeout: '-1s' is not a duration", ""},
+      {{"jobs", "list", "--limit", "0"}, "Error: --limit 0 would list nothing.", ""},
       {{"jobs", "show"}, "Error: `escape jobs show`: JOB is required.", ""},
       {{"jobs", "show", "x"}, "Error: 'x' is not the number of a job.", ""},
       {{"--nope", "status"}, "Error: Unknown flag '--nope' for `escape`.", ""},
@@ -189,7 +194,8 @@ TEST(Promote, NoMeansNothingHappens) {
 TEST(Promote, WithoutATerminalOrAnAnswerItIsRefused) {
   PromoteCli cli;
   EXPECT_EQ(cli.promote(), 5);
-  EXPECT_NE(cli.console.told.find("Error: EOF"), std::string::npos);
+  EXPECT_NE(cli.console.told.find("Error: Promoting needs a yes, and the input ended (EOF)."), std::string::npos)
+      << cli.console.told << cli.console.printed;
   cli.console.has_input_terminal = false;
   EXPECT_EQ(cli.promote(), 5);
   EXPECT_FALSE(cli.controller.last<request::Submit>());

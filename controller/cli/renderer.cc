@@ -17,6 +17,16 @@ constexpr std::string_view red = "\x1b[31m";
 constexpr std::string_view plain = "\x1b[0m";
 constexpr std::string_view tick = "\xE2\x9C\x94\xEF\xB8\x8F ";  // U+2714 U+FE0F
 
+/// On a terminal a carriage return goes back over the prefix too, as progress bars do: it is written again.
+std::string with_prefix_after_returns(std::string_view piece, const std::string& prefix) {
+  std::string text;
+  for (const char byte : piece) {
+    text += byte;
+    if (byte == '\r') text += "\x1b[K" + prefix;
+  }
+  return text;
+}
+
 std::string_view without_newline(std::string_view line) {
   if (line.ends_with('\r')) line.remove_suffix(1);
   return line;
@@ -50,6 +60,7 @@ void Renderer::show(const protocol::LogEntry& entry) {
     return;
   }
   if (is_hidden(entry.level)) return;
+  if (entry.job != 0) end_lines_of(entry.job);
   if (entry.level == "error") last_errors_ += entry.text + "\n";
   if (style_.is_json) return write_json(entry, entry.text);
   show_message(entry.level, entry.sections, entry.text);
@@ -95,6 +106,7 @@ void Renderer::show_output(const protocol::LogEntry& entry) {
   const Source source{entry.job, entry.task, entry.attempt};
   Stream& stream = streams_[source];
   stream.prefix = prefix_of(entry.sections);
+  stream.sections = entry.sections;
   std::string_view bytes = entry.bytes.bytes;
   while (!bytes.empty()) {
     const std::size_t end = bytes.find('\n');
@@ -118,7 +130,7 @@ void Renderer::write_piece(const Source& source, Stream& stream, std::string_vie
   if (open_ != source) break_line();
   std::string text = stream.is_open ? "" : stream.prefix;
   if (piece.empty() && text.ends_with(' ')) text.pop_back();  // an empty line leaves no blank at its end
-  text += piece;
+  text += style_.is_live ? with_prefix_after_returns(piece, stream.prefix) : std::string(piece);
   if (ends_line) text += "\n";
   write_(text);
   stream.is_open = !ends_line;
@@ -138,20 +150,29 @@ void Renderer::write_json(const protocol::LogEntry& entry, std::string_view text
   write_(codec::to_json(object) + "\n");
 }
 
-void Renderer::finish() {
-  for (auto& [source, stream] : streams_) {
-    if (stream.rest.empty()) continue;
-    if (style_.is_json) {
-      protocol::LogEntry entry;
-      entry.time = read_clocks().wall;
-      entry.job = std::get<0>(source);
-      entry.level = "output";
-      write_json(entry, stream.rest);
-    } else {
-      write_piece(source, stream, without_newline(stream.rest), true);
-    }
-    stream.rest.clear();
+void Renderer::end_line(const Source& source, Stream& stream) {
+  if (stream.rest.empty()) return;
+  if (style_.is_json) {
+    protocol::LogEntry entry;
+    entry.time = read_clocks().wall;
+    entry.job = std::get<0>(source);
+    entry.level = "output";
+    entry.sections = stream.sections;
+    write_json(entry, stream.rest);
+  } else {
+    write_piece(source, stream, without_newline(stream.rest), true);
   }
+  stream.rest.clear();
+}
+
+void Renderer::end_lines_of(JobId job) {
+  for (auto it = streams_.lower_bound({job, 0, 0}); it != streams_.end() && std::get<0>(it->first) == job; ++it) {
+    end_line(it->first, it->second);
+  }
+}
+
+void Renderer::finish() {
+  for (auto& [source, stream] : streams_) end_line(source, stream);
   break_line();
 }
 

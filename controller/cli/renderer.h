@@ -22,7 +22,8 @@ Result<LogThreshold> parse_threshold(std::string_view word);
 /// §0.1).
 ///
 /// Output arrives as bytes that end anywhere; lines are put together per task and shown when they end, so that two jobs
-/// of one converge never share a line. What has no newline at its end is shown by `finish`.
+/// of one converge never share a line. What has no newline at its end is shown
+/// before the job's next message, or by `finish`.
 ///
 /// Thread: one.
 class Renderer {
@@ -54,10 +55,14 @@ class Renderer {
   struct Stream {
     std::string rest;  ///< bytes after the last newline
     std::string prefix;
+    std::vector<std::string> sections;
     bool is_open = false;  ///< a piece of the present line is on the screen already
   };
   void show_output(const protocol::LogEntry& entry);
   void write_piece(const Source& source, Stream& stream, std::string_view piece, bool ends_line);
+  void end_line(const Source& source, Stream& stream);
+  /// What a job's scripts left without a newline is shown before what is told about the job afterwards.
+  void end_lines_of(JobId job);
   void show_message(std::string_view level, const std::vector<std::string>& sections, std::string_view text);
   void write_json(const protocol::LogEntry& entry, std::string_view text);
   void break_line();

@@ -44,6 +44,27 @@ TEST(Renderer, ShowsTheDeployOfTheWalkThrough) {
             "Deploy: ✔️ Successfully deployed quickstart/hello-world-v0.0.1.\n");
 }
 
+TEST(Renderer, AnUnfinishedLineComesBeforeWhatIsToldAfterIt) {
+  Screen screen;
+  Renderer renderer = screen.make();
+  renderer.show(output("no newline"));
+  renderer.show(output("another job's", 0, 13));
+  renderer.show(entry("success", {"Deploy"}, "Done."));
+  EXPECT_EQ(screen.text, "Deploy: no newline\nDeploy: ✔️ Done.\n");
+  renderer.finish();
+  EXPECT_EQ(screen.text, "Deploy: no newline\nDeploy: ✔️ Done.\nDeploy: another job's\n");
+}
+
+TEST(Renderer, OnATerminalACarriageReturnKeepsThePrefix) {
+  Screen screen;
+  Renderer renderer = screen.make({.is_live = true});
+  renderer.show(output("10%\r20%\r\n"));
+  EXPECT_EQ(screen.text, "Deploy: 10%\r\x1b[KDeploy: 20%\n");
+  Screen pipe;
+  pipe.make().show(output("10%\r20%\r\n"));
+  EXPECT_EQ(pipe.text, "Deploy: 10%\r20%\n");
+}
+
 TEST(Renderer, IndentsTwoBlanksForEachSectionBelowTheFirst) {
   Screen screen;
   Renderer renderer = screen.make({.outer = {"Promote"}});

@@ -85,7 +85,11 @@ Result<bool> agree(Invocation& run, const std::string& question, bool wants_whol
   while (true) {
     console.out(question);
     const std::optional<std::string> line = console.read_line();
-    if (!line) return fail(ErrorKind::refused, "EOF", "Nothing was promoted. Add -f to promote without asking.");
+    if (!line) {
+      console.out("\n");
+      return fail(ErrorKind::refused, "Promoting needs a yes, and the input ended (EOF).",
+                  "Nothing was promoted. Add -f to promote without asking.");
+    }
     const std::string answer(trimmed(*line));
     if (wants_whole_word) return answer == "yes";
     if (answer.empty() || answer == "y" || answer == "Y" || answer == "yes" || answer == "Yes") return true;

@@ -6,6 +6,19 @@
 #include "shared/base/text.h"
 
 namespace escape::cli {
+namespace {
+
+/// CLI11 leaves several empty lines between the parts of a help.
+std::string without_gaps(std::string_view help) {
+  std::string text;
+  for (const char byte : help) {
+    if (byte == '\n' && (text.empty() || text.ends_with("\n\n"))) continue;
+    text += byte;
+  }
+  return std::string(trimmed(text)) + "\n";
+}
+
+}  // namespace
 
 struct Syntax::Impl {
   struct Refusal {
@@ -105,7 +118,10 @@ Result<Syntax::Parsed> Syntax::parse(const std::vector<std::string>& arguments) 
   try {
     impl_->app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
-    return Parsed{{}, impl_->app.help()};
+    return Parsed{{}, without_gaps(impl_->app.help())};
+  } catch (const CLI::ArgumentMismatch& error) {
+    const std::string flag = std::string(error.what()).substr(0, std::string_view(error.what()).find(':'));
+    return fail(ErrorKind::usage, "The flag '" + flag + "' of `escape " + impl_->path + "` needs a value.", see);
   } catch (const CLI::RequiredError& error) {
     return fail(ErrorKind::usage, "`escape " + impl_->path + "`: " + error.what() + ".", see);
   } catch (const CLI::ParseError& error) {

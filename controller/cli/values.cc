@@ -7,8 +7,10 @@ namespace escape::cli {
 namespace {
 
 Error unreadable(const std::string& path, const Error& why) {
+  const std::string reason = describe(why);
+  const bool is_named = reason.find("'" + path + "'") != std::string::npos;
   return {why.kind,
-          "Couldn't read file '" + path + "': " + describe(why),
+          is_named ? "A value of -v: " + reason : "Couldn't read file '" + path + "': " + reason,
           "To give a value that begins with '@', write it twice: NAME=@@text",
           {}};
 }

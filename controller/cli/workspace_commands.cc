@@ -88,7 +88,10 @@ Result<int> test(Invocation& run, const ReleaseFlags& flags) {
 Result<> make_package(Invocation& run, const Workspace& workspace, const release::Metadata& metadata,
                       Renderer& renderer) {
   renderer.say("info", {"Package"}, "Started packaging.");
-  TRYV(workspace.package(run, metadata));
+  if (Result<> packed = workspace.package(run, metadata); !packed) {
+    renderer.finish();
+    return packed;
+  }
   renderer.say("success", {"Package"},
                "Packaged " + release_text(metadata) + " at " + workspace.package_path(metadata));
   renderer.finish();
@@ -114,6 +117,7 @@ class ReleaseRun {
       : run_(run), flags_(flags), workspace_(std::move(workspace)), renderer_(run.make_renderer({"Release"})) {}
 
   Result<int> carry_out() {
+    TRYV(check_plan());
     TRY(InventoryAccess * inventory, run_.inventory(Access::write));
     TRY(const std::string version, take_version(*inventory));
     TRY(metadata_, workspace_.compile(run_, version));
@@ -140,6 +144,14 @@ class ReleaseRun {
   void say(std::string_view level, const std::string& text, std::vector<std::string> section = {}) {
     renderer_.say(level, std::move(section), text);
     renderer_.finish();
+  }
+
+  /// With any number in the place of an automatic version, so that a plan with a mistake takes none.
+  Result<> check_plan() const {
+    std::string version = workspace_.asked_version(flags_.override_version);
+    if (version.ends_with('@')) version.back() = '0';
+    TRYV(workspace_.compile(run_, version));
+    return ok();
   }
 
   Result<std::string> take_version(InventoryAccess& inventory) {
@@ -213,12 +225,17 @@ class ReleaseRun {
     return code;
   }
 
-  Result<> push() {
-    say("info", "Uploading release.", {"Push"});
+  Result<> upload() {
     TRY(InventoryAccess * inventory, run_.reconnect_inventory(Access::write));
-    TRYV(inventory->publish(metadata_, workspace_.package_path(metadata_)));
-    say("success", "Push successful.", {"Push"});
-    return ok();
+    return inventory->publish(metadata_, workspace_.package_path(metadata_));
+  }
+
+  Result<> push() {
+    renderer_.say("info", {"Push"}, "Uploading release.");
+    Result<> published = upload();
+    if (published) renderer_.say("success", {"Push"}, "Push successful.");
+    renderer_.finish();
+    return published;
   }
 
   /// After publishing: a tag of a release that does not exist would be worse than a release without a tag.

@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <fstream>
+#include <mutex>
 #include <thread>
 
 #include "agent/app/node.h"
@@ -77,9 +79,8 @@ class WorkspaceLink : public cli::Link {
     std::unique_ptr<WorkspaceLink> link(new WorkspaceLink(std::move(options), std::move(lock)));
     TRY(link->server_, controller::Server::start(link->context_, server_options(link->options_)));
     TRY(link->node_, agent::Node::make(link->context_, node_options(link->options_)));
-    link->server_thread_.emplace([server = link->server_.get()](int stop) {
-      if (Result<> ended = server->run(stop); !ended)
-        log_error("the embedded controller ended: {}", describe(ended.error()));
+    link->server_thread_.emplace([self = link.get()](int stop) {
+      if (Result<> ended = self->server_->run(stop); !ended) self->note_end(std::move(ended).error());
     });
     link->node_thread_.emplace([node = link->node_.get()](int stop) {
       if (Result<> ended = node->run(stop); !ended) log_error("the embedded agent ended: {}", describe(ended.error()));
@@ -89,19 +90,43 @@ class WorkspaceLink : public cli::Link {
     return std::unique_ptr<cli::Link>(std::move(link));
   }
 
-  Result<protocol::Reply> call(protocol::Request request) override { return link_->call(std::move(request)); }
+  Result<protocol::Reply> call(protocol::Request request) override {
+    if (has_ended_) return fail(why_it_ended());
+    return told_truly(link_->call(std::move(request)));
+  }
   Result<protocol::JobView> follow(JobId job, std::uint64_t from,
                                    const std::function<void(const protocol::LogEntry&)>& on_entry,
                                    const std::function<bool()>& interrupted) override {
-    return link_->follow(job, from, on_entry, interrupted);
+    return told_truly(link_->follow(job, from, on_entry, [&] { return has_ended_ || interrupted(); }));
   }
   Result<> follow_events(EventSequence since, const std::function<bool(const protocol::EventView&)>& on_event,
                          const std::function<bool()>& interrupted) override {
-    return link_->follow_events(since, on_event, interrupted);
+    return told_truly(link_->follow_events(since, on_event, [&] { return has_ended_ || interrupted(); }));
   }
 
  private:
   WorkspaceLink(WorkspaceOptions options, io::FileLock lock) : options_(std::move(options)), lock_(std::move(lock)) {}
+
+  /// The controller ends by itself only when it cannot go on: its disk is full, for one.
+  void note_end(Error error) {
+    const std::lock_guard guard(end_mutex_);
+    end_ = std::move(error);
+    has_ended_ = true;
+  }
+  Error why_it_ended() {
+    const std::lock_guard guard(end_mutex_);
+    return Error(*end_).in("the controller of this workspace ended");
+  }
+  /// The reason of the end instead of the silence that follows from it.
+  template <class T>
+  Result<T> told_truly(Result<T> result) {
+    if (result || !has_ended_) return result;
+    return fail(why_it_ended());
+  }
+
+  std::mutex end_mutex_;
+  std::optional<Error> end_;
+  std::atomic<bool> has_ended_ = false;
 
   // Destroyed from the bottom up: link, threads, what they run, sockets, inventory, lock.
   WorkspaceOptions options_;
@@ -133,6 +158,22 @@ Result<std::unique_ptr<cli::Link>> open_workspace(WorkspaceOptions options) {
   return WorkspaceLink::start(std::move(options), std::move(lock));
 }
 
+namespace {
+
+/// Scripts of a killed command may have ended since: their results are taken up before anybody is told that they run.
+constexpr Millis time_to_catch_up{300};
+
+void catch_up(cli::Link& link, const std::vector<JobId>& jobs) {
+  const Instant end = read_clocks().steady + time_to_catch_up;
+  for (const JobId job : jobs) {
+    const auto ignored =
+        link.follow(job, 1, [](const protocol::LogEntry&) {}, [end] { return read_clocks().steady >= end; });
+    if (!ignored) return;  // it goes on, and is shown as it is
+  }
+}
+
+}  // namespace
+
 Result<std::unique_ptr<cli::Link>> read_workspace(WorkspaceOptions options) {
   const std::string folder = io::join_path(state_folder(options.folder), "db");
   std::unique_ptr<store::Database> database = store::make_memory_database();
@@ -144,7 +185,11 @@ Result<std::unique_ptr<cli::Link>> read_workspace(WorkspaceOptions options) {
       if (!state.jobs.empty()) {
         database.reset();
         lock.value().describe(own_command());
-        return WorkspaceLink::start(std::move(options), std::move(lock).value());
+        std::vector<JobId> jobs;
+        for (const auto& [number, job] : state.jobs) jobs.push_back(number);
+        TRY(std::unique_ptr<cli::Link> link, WorkspaceLink::start(std::move(options), std::move(lock).value()));
+        catch_up(*link, jobs);
+        return link;
       }
     }
   }
