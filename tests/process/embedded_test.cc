@@ -19,7 +19,10 @@ class Embedded : public ::testing::Test {
     fs::create_directories(workspace());
     write_text(workspace() + "/deploy.sh", "#!/bin/bash -e\n\necho \"Hello ${INPUT_who}!\"\n", 0755);
   }
-  ~Embedded() override { fs::remove_all(folder_); }
+  ~Embedded() override {
+    expect_no_sanitizer_reports(folder_);
+    fs::remove_all(folder_);
+  }
 
   std::string workspace() const { return folder_ + "/workspace"; }
   Process start(const std::vector<std::string>& arguments, const std::string& name) {

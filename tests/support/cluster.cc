@@ -1,7 +1,9 @@
 #include "tests/support/cluster.h"
 
 #include <arpa/inet.h>
+#include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,7 +41,28 @@ int free_ports() {
   throw std::runtime_error("no free ports");
 }
 
+/// In order, so that a daemon built with a sanitizer also reports its leaks.
+void stop(Process& daemon, const std::string& log_file) {
+  if (!daemon.is_running()) return;
+  daemon.send_signal(SIGCONT);
+  daemon.send_signal(SIGTERM);
+  const int status = daemon.wait();
+  if (status != 0) ADD_FAILURE() << "no orderly stop, but exit status " << status << ":\n" << read_text(log_file);
+  daemon.kill_hard();
+}
+
 }  // namespace
+
+void expect_no_sanitizer_reports(const std::string& folder) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (!entry.is_regular_file()) continue;
+    const std::string text = read_text(entry.path());
+    for (const char* mark :
+         {"ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", ": runtime error: "}) {
+      if (text.find(mark) != std::string::npos) ADD_FAILURE() << entry.path() << ":\n" << text;
+    }
+  }
+}
 
 std::string program(const std::string& name) {
   const std::string build = ESCAPE_BUILD_DIR;
@@ -68,8 +91,9 @@ Cluster::Cluster(const std::vector<std::string>& agents) : folder_(make_folder()
 }
 
 Cluster::~Cluster() {
-  for (auto& [name, process] : agents_) process.kill_hard();
-  controller_.kill_hard();
+  for (auto& [name, process] : agents_) stop(process, folder_ + "/agent-" + name + ".log");
+  stop(controller_, folder_ + "/controller.log");
+  expect_no_sanitizer_reports(folder_);
   for (const std::string& host : hosts_) run_quietly("ip netns del " + tag_ + "-" + host);
   if (!std::getenv("ESCAPE_KEEP_TEST_FOLDERS")) fs::remove_all(folder_);
 }

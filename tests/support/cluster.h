@@ -78,4 +78,7 @@ class Cluster {
 
 std::string program(const std::string& name);  ///< path in the build tree
 
+/// Fails the test when a file in the folder holds what a sanitizer found in one of our programs.
+void expect_no_sanitizer_reports(const std::string& folder);
+
 }  // namespace escape::testing
