@@ -6,8 +6,6 @@
 
 #include <boost/process/args.hpp>
 #include <boost/process/child.hpp>
-#include <boost/process/env.hpp>
-#include <boost/process/environment.hpp>
 #include <boost/process/error.hpp>
 #include <boost/process/exe.hpp>
 #include <boost/process/extend.hpp>
@@ -53,16 +51,21 @@ Result<pid_t> start_child(const RunRequest& request, const io::Fd& output) {
   TRY(const std::string program,
       find_program(request.argv.front(), path == request.variables.end() ? "" : path->second, request.folder));
   try {
-    process::environment variables;
+    // Not process::environment: its look-ups read past the end of what they compare (Boost 1.74).
+    std::vector<std::string> variables;
     for (const auto& [name, value] : request.variables) {
-      if (is_usable_name(name)) variables[name] = value;
+      if (is_usable_name(name)) variables.push_back(name + "=" + value);
     }
+    std::vector<char*> pointers;
+    for (std::string& variable : variables) pointers.push_back(variable.data());
+    pointers.push_back(nullptr);
     const std::vector<std::string> arguments(request.argv.begin() + 1, request.argv.end());
     process::group group;
     std::error_code error;
     process::child child(
-        process::exe = program, process::args = arguments, variables, process::start_dir = request.folder,
+        process::exe = program, process::args = arguments, process::start_dir = request.folder,
         process::std_in < process::null, group,
+        process::extend::on_setup = [&](auto& executor) { executor.env = pointers.data(); },
         process::extend::on_exec_setup = [&](auto&) { become_script(output.get()); }, error);
     group.detach();
     if (error) {
