@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <string>
@@ -41,7 +42,9 @@ class Supervisor : public testing::Test {
   void wait_for_end() {
     pollfd ready{process.get(), POLLIN, 0};
     ASSERT_EQ(::poll(&ready, 1, deadline_millis), 1) << "the supervisor does not end";
-    reap(process);
+    siginfo_t ended{};
+    ASSERT_EQ(::waitid(P_PIDFD, static_cast<id_t>(process.get()), &ended, WEXITED | WNOHANG), 0);
+    EXPECT_EQ(ended.si_status, 0) << "the supervisor itself failed; its stderr, with a sanitizer's report, is not kept";
     std::optional<RunResult> found = find_run_result(folder).value();
     ASSERT_TRUE(found) << "no result";
     result = *found;
@@ -127,6 +130,16 @@ TEST_F(Supervisor, GivesExactlyTheEnvironmentAndNothingToRead) {
   run("echo \"$INPUT_a$ESCAPE_TEST_LEAK\"; cat; ls -l /proc/self/fd | grep -c pipe; pwd");
   ::unsetenv("ESCAPE_TEST_LEAK");
   EXPECT_EQ(output(), "A\n2\n" + folder + "\n") << "stdin is empty; of pipes there are stderr's and ls's own";
+}
+
+TEST_F(Supervisor, GivesVariablesOfEveryLengthToTheScript) {
+  std::string expected;
+  for (const std::size_t length : {1U, 30U, 200U}) {
+    request.variables[std::string(length, 'V')] = std::string(length, 'x');
+    expected += std::string(length, 'V') + "=" + std::string(length, 'x') + "\n";
+  }
+  run("env | grep ^V | sort");
+  EXPECT_EQ(output(), expected);
 }
 
 TEST_F(Supervisor, TheTimeLimitEndsTheWholeGroup) {
