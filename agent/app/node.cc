@@ -29,6 +29,8 @@ namespace {
 
 constexpr std::string_view inproc_scheme = "inproc://";
 constexpr std::string_view tcp_scheme = "tcp://";
+/// How soon the journal is tried again when the disk did not take something.
+constexpr Micros write_again_after{1'000'000};
 
 /// systemd wants a sign of life at least this often (sd_watchdog_enabled(3)); zero: it does not.
 Micros watchdog_interval() {
@@ -108,6 +110,7 @@ struct Node::Impl {
   void collect_inputs();
   Result<> work_off_inputs();
   Result<> carry_out(Effects effects);
+  Result<> wait_for_disk(Effects effects, const Error& error);
   Result<> write(const JournalWrite& write);
   void send(const Outgoing& outgoing);
   void send_output(const send::Output& output);
@@ -131,6 +134,8 @@ struct Node::Impl {
   std::optional<Core> core;
   std::deque<Input> inputs;
   std::optional<Instant> core_wake_at;
+  std::optional<Effects> unwritten;  ///< what the disk did not take: nothing else is decided before it does
+  Instant write_again_at{};
   std::set<int> watched;
   journal::SeenController seen;
   std::optional<std::string>
@@ -261,11 +266,16 @@ void Node::Impl::collect_inputs() {
     }
   }
   for (Input& input : runs.collect()) inputs.push_back(std::move(input));
-  if (core_wake_at && read_clocks().steady >= *core_wake_at) inputs.push_back(input::Tick{});
+  if (!unwritten && core_wake_at && read_clocks().steady >= *core_wake_at) inputs.push_back(input::Tick{});
 }
 
 Result<> Node::Impl::work_off_inputs() {
-  while (!inputs.empty()) {
+  if (unwritten) {
+    if (read_clocks().steady < write_again_at) return ok();
+    TRYV(carry_out(*std::exchange(unwritten, std::nullopt)));
+    if (!unwritten) log_info("the journal in {} takes entries again", options.data_folder);
+  }
+  while (!unwritten && !inputs.empty()) {
     const Input input = std::move(inputs.front());
     inputs.pop_front();
     Effects effects = core->on(input, read_clocks());
@@ -278,11 +288,14 @@ Result<> Node::Impl::work_off_inputs() {
 }
 
 Result<> Node::Impl::carry_out(Effects effects) {
-  for (const JournalWrite& journal_write : effects.journal) {
-    Result<> written = write(journal_write);
-    if (written) continue;
-    const auto* offer = std::get_if<journal_write::KeepOffer>(&journal_write);
-    if (!offer) return written;
+  while (!effects.journal.empty()) {
+    Result<> written = write(effects.journal.front());
+    if (written) {
+      effects.journal.erase(effects.journal.begin());
+      continue;
+    }
+    const auto* offer = std::get_if<journal_write::KeepOffer>(&effects.journal.front());
+    if (!offer) return wait_for_disk(std::move(effects), written.error());
     // The only write that can be taken back: nobody was told yet.
     inputs.push_front(input::NotKept{key_of(offer->offer), describe(written.error())});
     return ok();
@@ -293,6 +306,18 @@ Result<> Node::Impl::carry_out(Effects effects) {
     if (const Held* task = core->find(start.key)) runs.start(task->offer, start.folder);
   }
   for (const Effects::Stop& stop : effects.stop) runs.stop(stop.key, stop.grace);
+  return ok();
+}
+
+/// A full disk passes, and an agent that ended would only leave its tasks unknown: it stays, keeps its session alive,
+/// and says nothing that is not durable.
+Result<> Node::Impl::wait_for_disk(Effects effects, const Error& error) {
+  if (error.kind != ErrorKind::storage) return fail(error);
+  const Instant now = read_clocks().steady;
+  const bool was_said = write_again_at != Instant{} && now < write_again_at + write_again_after;
+  if (!was_said) log_error("What came of a task can't be kept, so it is tried again until it can: {}", describe(error));
+  unwritten = std::move(effects);
+  write_again_at = now + write_again_after;
   return ok();
 }
 
@@ -402,10 +427,15 @@ void Node::Impl::watch_descriptors() {
 
 Millis Node::Impl::time_to_next_deadline() const {
   Instant next = session.wake_at();
-  if (core_wake_at) next = std::min(next, *core_wake_at);
+  if (unwritten) {
+    next = std::min(next, write_again_at);
+  } else if (!inputs.empty()) {
+    return Millis{0};
+  } else if (core_wake_at) {
+    next = std::min(next, *core_wake_at);
+  }
   const Instant now = read_clocks().steady;
   if (watchdog.count() > 0) next = std::min(next, now + watchdog);
-  if (!inputs.empty()) return Millis{0};
   const std::int64_t micros = std::max<std::int64_t>((next - now).count(), 0);
   return Millis{(micros + 999) / 1000};
 }

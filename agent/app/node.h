@@ -30,8 +30,9 @@ struct NodeOptions {
 /// one, and so does a command that works without daemons or joins for its own workspace.
 ///
 /// Thread: make and run on the same one.  Durable: the journal under `data_folder`.  Errors of `make`: conflict
-/// (another agent has the folder), storage, bad_data. Errors of `run`: storage (the journal can't be written: what is
-/// not durable must not be told), refused (a workspace agent that the controller does not want).
+/// (another agent has the folder), storage, bad_data. Errors of `run`: refused (a workspace agent that the controller
+/// does not want), and what is wrong with the journal other than a full or failing disk: that is waited for, since what
+/// is not durable must not be told.
 class Node {
  public:
   static Result<std::unique_ptr<Node>> make(transport::Context& context, NodeOptions options);

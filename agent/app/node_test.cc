@@ -170,6 +170,20 @@ TEST_F(AgentNode, CancelReachesTheScript) {
   EXPECT_EQ(controller->wait_for<protocol::Finished>().outcome, TaskOutcome::cancelled);
 }
 
+/// Where the result belongs something else stands in the way, as a full disk would: the agent stays and tries again.
+TEST_F(AgentNode, AResultThatCannotBeWrittenIsKeptUntilItCan) {
+  start();
+  greet();
+  const std::string task_folder = folder + "/data/tasks/1.0.1";
+  const protocol::Offer offer = workspace_offer("mkdir -p '" + task_folder + "/finished/x'; echo done");
+  controller->send(offer);
+  controller->wait_for<protocol::Accepted>();
+  const Instant until = read_clocks().steady + Millis{20'000};
+  while (!io::exists(task_folder + "/result") && read_clocks().steady < until) std::this_thread::yield();
+  ASSERT_TRUE(io::remove_all(task_folder + "/finished"));
+  EXPECT_EQ(controller->wait_for<protocol::Finished>().outcome, TaskOutcome::ok);
+}
+
 /// The state of a workspace was deleted: its controller counts from 1 again.
 TEST_F(AgentNode, AResetControllersNumbersAreNotMixedUpWithTheOldOnes) {
   start();

@@ -153,7 +153,12 @@ Result<> Journal::keep_result(const TaskKey& key, const agent::TaskResult& resul
 
 Result<> Journal::settle(const TaskKey& key) {
   const std::string path = io::join_path(data_folder_, settled_name);
-  TRYV(io::write_all(settled_file_, to_string(key) + "\n", path));
+  const off_t before = ::lseek(settled_file_.get(), 0, SEEK_END);
+  if (Result<> written = io::write_all(settled_file_, to_string(key) + "\n", path); !written) {
+    // Half a line would spoil the next one.
+    if (before >= 0) (void)!::ftruncate(settled_file_.get(), before);
+    return written;
+  }
   if (::fdatasync(settled_file_.get()) != 0) return fail(io_error("Couldn't sync", path));
   return io::remove_all(folder_of(key));
 }

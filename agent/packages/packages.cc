@@ -148,7 +148,8 @@ Result<std::string> Packages::verified_archive(const Request& request) {
   return file;
 }
 
-/// The part file stays after a broken connection, so the next try goes on with it; what proves wrong is removed.
+/// The part file stays after a broken connection, so the next try goes on with it; what proves wrong is removed, and
+/// so is what filled the disk: the result of the task needs room too.
 Result<> Packages::fetch(const Request& request, const std::string& file) {
   const std::string part = file + ".part";
   io::Download download;
@@ -158,7 +159,8 @@ Result<> Packages::fetch(const Request& request, const std::string& file) {
   download.is_cancelled = request.is_cancelled;
   Result<> done = download_(download);
   if (!done) {
-    if (done.error().kind == ErrorKind::bad_data) (void)io::remove_all(part);
+    const ErrorKind kind = done.error().kind;
+    if (kind == ErrorKind::bad_data || kind == ErrorKind::storage) (void)io::remove_all(part);
     return fail(std::move(done).error().in("downloading the package of '" + request.source.release + "'"));
   }
   Result<> verified = verify_package(part, request.source);

@@ -160,6 +160,17 @@ TEST_F(PackageFiles, OldFoldersGoAndTheNewestStay) {
   for (std::size_t i = 2; i < folders.size(); ++i) EXPECT_TRUE(io::exists(folders[i] + "/deploy.sh")) << i;
 }
 
+TEST_F(PackageFiles, ADownloadThatFilledTheDiskLeavesNoPart) {
+  std::string part;
+  Packages packages(data, [&](const io::Download& what) -> Result<> {
+    part = what.file;
+    TRYV(io::write_file(part, "half"));
+    return fail(ErrorKind::storage, "the disk is full");
+  });
+  EXPECT_EQ(packages.prepare(request).error().kind, ErrorKind::storage);
+  EXPECT_FALSE(io::exists(part));
+}
+
 TEST_F(PackageFiles, ADownloadThatFailsSaysWhichRelease) {
   Packages packages(data,
                     [](const io::Download&) -> Result<> { return fail(ErrorKind::unreachable, "connection refused"); });

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "tests/support/cluster.h"
@@ -112,6 +113,61 @@ TEST(Faults, LinkCutWhileAScriptRuns) {
   expect_whole_output(read_text(cluster.folder() + "/deploy.err"));
 }
 
+/// A small file system for one agent; gone with the scope.
+class SmallDisk {
+ public:
+  explicit SmallDisk(std::string folder) : folder_(std::move(folder)) {
+    is_there_ = std::system(("mount -t tmpfs -o size=2m tmpfs '" + folder_ + "' 2>/dev/null").c_str()) == 0;
+  }
+  ~SmallDisk() {
+    if (is_there_ && std::system(("umount -l '" + folder_ + "'").c_str()) != 0) std::puts("the small disk stays");
+  }
+  bool is_there() const { return is_there_; }
+
+ private:
+  std::string folder_;
+  bool is_there_ = false;
+};
+
+TEST(Faults, DiskFullOnTheAgent) {
+  Cluster cluster({"test"});
+  // What cannot be compressed: the package itself is larger than the disk.
+  ASSERT_EQ(std::system(("head -c 3000000 /dev/urandom > '" + cluster.workspace() + "/big'").c_str()), 0);
+  cluster.write_plan("name: quickstart/big\nversion: 1.0\nincludes: [big]\ndeploy: deploy.sh\n",
+                     "#!/bin/sh\necho ran >> " + cluster.folder() + "/runs\n");
+  ASSERT_EQ(cluster.escape({"run", "release", "--skip-deploy"}).exit_status, 0);
+  write_text(cluster.workspace() + "/small.yml", "name: quickstart/small\nversion: 1.0\ndeploy: {inline: echo small}\n");
+  ASSERT_EQ(cluster.escape({"run", "release", "--plan", "small.yml", "--skip-deploy"}).exit_status, 0);
+
+  cluster.kill_agent("test");
+  const std::string data = cluster.folder() + "/agent-test";
+  const std::string identity = read_text(data + "/agent.id");
+  const SmallDisk disk(data);
+  if (!disk.is_there()) {
+    std::puts("nothing can be mounted here, so this was not checked");
+    return;
+  }
+  write_text(data + "/agent.id", identity, 0600);
+  cluster.start_agent("test");
+
+  const Ran too_big = cluster.escape({"run", "deploy", "quickstart/big-v1.0", "-e", "test"});
+  EXPECT_EQ(too_big.exit_status, 3) << too_big.all();
+  EXPECT_TRUE(has(too_big.all(), "disk is full")) << too_big.all();
+  EXPECT_EQ(count_lines(cluster.folder() + "/runs"), 0);
+  const Ran fits = cluster.escape({"run", "deploy", "quickstart/small-v1.0", "-e", "test"});
+  EXPECT_EQ(fits.exit_status, 0) << fits.all();
+
+  // Without a byte left nothing is even taken on, and the agent stays for the time after.
+  (void)std::system(("dd if=/dev/zero of='" + data + "/fill' bs=4k 2>/dev/null").c_str());
+  const Ran full = cluster.escape({"run", "deploy", "quickstart/small-v1.0", "-e", "test"});
+  EXPECT_EQ(full.exit_status, 3) << full.all();
+  EXPECT_TRUE(has(full.all(), "disk is full")) << full.all();
+  fs::remove(data + "/fill");
+  const Ran after = cluster.escape({"run", "deploy", "quickstart/small-v1.0", "-e", "test"});
+  EXPECT_EQ(after.exit_status, 0) << after.all();
+  EXPECT_TRUE(cluster.agent("test").is_running()) << cluster.agent_log("test");
+}
+
 TEST(Faults, CancelKillsTheScriptAndFreesTheDeployment) {
   Cluster cluster({"test"});
   write_waiting_plan(cluster);
@@ -122,6 +178,7 @@ TEST(Faults, CancelKillsTheScriptAndFreesTheDeployment) {
   ASSERT_TRUE(eventually([&] { return has(cluster.escape({"jobs", "list"}).out, "queued"); }));
   const Ran jobs = cluster.escape({"jobs", "list", "--json"});
   EXPECT_TRUE(has(jobs.out, "waiting for job")) << jobs.out;
+  EXPECT_TRUE(has(jobs.out, "since ")) << jobs.out;
   const std::string first_job = std::to_string(cluster.job_numbers().at(1));
   const Ran cancelled = cluster.escape({"jobs", "cancel", first_job});
   EXPECT_EQ(cancelled.exit_status, 0) << cancelled.all();
