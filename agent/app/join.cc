@@ -95,7 +95,8 @@ Result<> check_not_enrolled(const std::string& data_folder) {
   return fail(ErrorKind::conflict,
               "This host is enrolled already, as agent '" + identity.value().agent + "' of environment '" +
                   identity.value().environment + "' (key in '" + data_folder + "').",
-              "Start it with `escape-agent`, or give another agent a data folder of its own with --data.");
+              "Start it with `escape-agent`, or give another agent a data folder of its own with --data. If that agent "
+              "was removed at the controller, add --again and restart it.");
 }
 
 }  // namespace
@@ -103,7 +104,9 @@ Result<> check_not_enrolled(const std::string& data_folder) {
 /// 1. The key is made and kept before anything is sent. 2. Join, again on a new connection until there is an answer or
 /// the time is over. 3. The identity is stored; only then is the pending key dropped.
 Result<journal::Identity> join(transport::Context& context, const JoinOptions& options) {
-  TRYV(check_not_enrolled(options.data_folder));
+  if (!options.is_again) {
+    TRYV(check_not_enrolled(options.data_folder));
+  }
   const std::string address = options.address.empty() ? options.token.address : options.address;
   TRY(const std::string endpoint, transport::tcp_endpoint(address, default_port));
   TRY(const KeyPair keys, journal::load_or_make_pending_keys(options.data_folder));

@@ -17,6 +17,7 @@ struct JoinOptions {
   std::string name{};  ///< wished; empty: the invitation's, or the hostname
   std::map<std::string, std::string> labels{};
   std::string address{};  ///< "host:port" in place of the token's
+  bool is_again = false;  ///< the identity that is there is replaced: its agent was removed at the controller
   Micros limit{30'000'000};
 };
 

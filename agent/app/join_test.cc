@@ -21,7 +21,8 @@ class Joining : public testing::Test {
   void TearDown() override { (void)io::remove_all(folder); }
 
   /// Serves on a thread until `join` has returned.
-  Result<journal::Identity> join_against(const std::string& allowed_key, const protocol::ToAgent& answer) {
+  Result<journal::Identity> join_against(const std::string& allowed_key, const protocol::ToAgent& answer,
+                                         bool is_again = false) {
     transport::Context context;
     std::atomic<int> port{0};
     std::atomic<bool> is_over{false};
@@ -60,6 +61,7 @@ class Joining : public testing::Test {
     options.name = "web-1";
     options.labels = {{"role", "web"}};
     options.limit = Micros{20'000'000};
+    options.is_again = is_again;
     Result<journal::Identity> identity = join(context, options);
     is_over = true;
     server.join();
@@ -85,6 +87,19 @@ TEST_F(Joining, MakesTheKeyHereAndStoresTheIdentity) {
   EXPECT_NE(stored.keys.public_key, invited);
   const Error again = join_against(invited, protocol::Joined{"web-1", "stage"}).error();
   EXPECT_EQ(again.kind, ErrorKind::conflict);
+  EXPECT_NE(again.hint.find("--again"), std::string::npos);
+}
+
+TEST_F(Joining, ARemovedAgentGetsANewIdentity) {
+  const std::string invited = key_pair_from_seed(token.seed).public_key;
+  const Result<journal::Identity> first = join_against(invited, protocol::Joined{"web-1", "stage"});
+  ASSERT_TRUE(first) << first.error().message;
+  const Result<journal::Identity> second = join_against(invited, protocol::Joined{"web-2", "live"}, true);
+  ASSERT_TRUE(second) << second.error().message;
+  const journal::Identity stored = journal::load_identity(folder + "/data").value();
+  EXPECT_EQ(stored.agent, "web-2");
+  EXPECT_EQ(stored.environment, "live");
+  EXPECT_NE(stored.keys.public_key, first.value().keys.public_key);
 }
 
 TEST_F(Joining, ARefusalKeepsTheKeyForAnotherTry) {

@@ -31,8 +31,9 @@ constexpr const char* usage_text = R"(escape-agent: runs the steps of deployment
   escape-agent [--config FILE] [--data FOLDER]
       Connect to the controller and work. FILE is /etc/escape/agent.yml when that exists.
 
-  escape-agent join TOKEN [--config FILE] [--data FOLDER] [--name NAME] [--label KEY=VALUE]…
+  escape-agent join TOKEN [--config FILE] [--data FOLDER] [--name NAME] [--label KEY=VALUE]… [--again]
       Enrol this host with an invitation (`escape agents invite --environment ENVIRONMENT` prints it).
+      --again replaces the identity of an agent that was removed; restart the agent afterwards.
 
   escape-agent --version | --help
 
@@ -43,6 +44,7 @@ struct Arguments {
   bool wants_help = false;
   bool wants_version = false;
   bool is_join = false;
+  bool is_again = false;
   std::string token{};
   std::string config_file{};
   std::string data_folder{};
@@ -86,6 +88,8 @@ Result<Arguments> parse_arguments(std::vector<std::string> words) {
     } else if (word == "--label") {
       TRY(const std::string label, take_value());
       TRYV(read_label(label, arguments));
+    } else if (word == "--again") {
+      arguments.is_again = true;
     } else if (word == "join" && !arguments.is_join) {
       arguments.is_join = true;
     } else if (arguments.is_join && arguments.token.empty() && !word.starts_with("-")) {
@@ -121,6 +125,7 @@ Result<> run_join(const Arguments& arguments, const Config& config) {
   options.name = arguments.name;
   options.labels = config.labels;
   options.address = config.controller;
+  options.is_again = arguments.is_again;
   transport::Context context;
   TRY(const journal::Identity identity, join(context, options));
   const std::string flags =
@@ -139,7 +144,12 @@ Result<> run_daemon(const Config& config) {
   NodeOptions options;
   options.data_folder = config.data_folder;
   const std::string address = config.controller.empty() ? identity.address : config.controller;
-  TRY(options.endpoint, transport::tcp_endpoint(address, default_port));
+  Result<std::string> endpoint = transport::tcp_endpoint(address, default_port);
+  if (!endpoint) {
+    return fail(ErrorKind::bad_configuration, "The setting 'controller': " + describe(endpoint.error()),
+                endpoint.error().hint);
+  }
+  options.endpoint = std::move(endpoint).value();
   options.server_key = identity.controller_key;
   options.keys = identity.keys;
   options.labels = config.labels;

@@ -105,7 +105,8 @@ void Session::watch_connection(transport::Poller& poller) {
       return;
     case Connection::State::refused:
       drop(poller, "does not accept this agent's key (fingerprint " + fingerprint(options_.keys.public_key) +
-                       "): it was never enrolled there, or was removed; enrol it again with `escape-agent join TOKEN`");
+                       "): it was never enrolled there, or was removed; enrol it with `escape-agent join TOKEN "
+                       "--again` and restart it");
       return;
     case Connection::State::lost:
       drop(poller, "can't be reached");
