@@ -103,15 +103,16 @@ Result<Config> parse_config(std::string_view text, std::string_view file) {
 Result<ServerOptions> to_options(const Config& config) {
   ServerOptions options;
   options.data_folder = config.data;
-  const auto endpoint = [](const std::string& text, int port) -> Result<std::string> {
+  const auto endpoint = [](std::string_view setting, const std::string& text, int port) -> Result<std::string> {
     Result<std::string> made = transport::tcp_endpoint(text, port);
-    if (!made) return fail(ErrorKind::bad_configuration, describe(made.error()), made.error().hint);
-    return made;
+    if (made) return made;
+    return fail(ErrorKind::bad_configuration, "The setting '" + std::string(setting) + "': " + describe(made.error()),
+                made.error().hint);
   };
-  TRY(std::string agents, endpoint(config.agents, 7771));
-  TRY(std::string clients, endpoint(config.clients, 7772));
-  TRY(options.events_endpoint, endpoint(config.events, 7773));
-  TRY(std::string http, endpoint(config.http, 7770));
+  TRY(std::string agents, endpoint("agents", config.agents, 7771));
+  TRY(std::string clients, endpoint("clients", config.clients, 7772));
+  TRY(options.events_endpoint, endpoint("events", config.events, 7773));
+  TRY(std::string http, endpoint("http", config.http, 7770));
   options.agent_endpoints = {std::move(agents)};
   options.client_endpoints = {std::move(clients)};
   const std::size_t colon = http.rfind(':');

@@ -124,7 +124,8 @@ TEST_F(ConvergeTest, two_converges_of_one_environment_queue) {
   agent->finishes_at_once = false;
   const JobId first = converge();
   const JobId second = converge();
-  EXPECT_EQ(h.job(second).message, "waiting for job 1 (local, converge stage)");
+  EXPECT_EQ(h.job(second).message,
+            "waiting for job 1 (local, converge stage, since " + to_rfc3339(h.job(first).started_at) + ")");
   h.finish(*agent, h.job(first).children.at(0));
   EXPECT_EQ(h.job(second).outcome, JobOutcome::ok);
 }

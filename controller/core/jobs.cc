@@ -80,11 +80,13 @@ const release::Metadata& Core::Impl::metadata_of(JobId number) {
 }
 
 std::string Core::Impl::waiting_text(const Job& holder) const {
+  const std::string since = to_rfc3339(holder.started_at.is_set() ? holder.started_at : holder.created_at);
   if (holder.kind == JobKind::converge) {
-    return fmt::format("waiting for job {} ({}, converge {})", holder.number, holder.principal, holder.environment);
+    return fmt::format("waiting for job {} ({}, converge {}, since {})", holder.number, holder.principal,
+                       holder.environment, since);
   }
-  return fmt::format("waiting for job {} ({}, {} {} → {})", holder.number, holder.principal, name_of(holder.kind),
-                     holder.deployment, holder.environment);
+  return fmt::format("waiting for job {} ({}, {} {} → {}, since {})", holder.number, holder.principal,
+                     name_of(holder.kind), holder.deployment, holder.environment, since);
 }
 
 /// Durable from here on. With nobody in front of it, it starts in the same commit. `first_words` open its log.

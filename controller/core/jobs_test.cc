@@ -92,11 +92,13 @@ TEST_F(JobsTest, jobs_on_one_deployment_queue_in_order) {
   const JobId second = h.deploy(hello + "-v0.0.2");
   const JobId third = h.submit(on(JobKind::smoke));
   EXPECT_EQ(h.job(second).phase, JobPhase::queued);
-  EXPECT_EQ(h.job(third).message, "waiting for job 1 (local, deploy quickstart/hello-world → stage)");
+  EXPECT_EQ(h.job(third).message, "waiting for job 1 (local, deploy quickstart/hello-world → stage, since " +
+                                      to_rfc3339(h.job(first).started_at) + ")");
   h.finish(agent, first);
   EXPECT_EQ(h.job(first).outcome, JobOutcome::ok);
   EXPECT_EQ(h.job(second).phase, JobPhase::running);
-  EXPECT_EQ(h.job(third).message, "waiting for job 2 (local, deploy quickstart/hello-world → stage)");
+  EXPECT_EQ(h.job(third).message, "waiting for job 2 (local, deploy quickstart/hello-world → stage, since " +
+                                      to_rfc3339(h.job(second).started_at) + ")");
   h.finish(agent, second);
   EXPECT_EQ(h.job(third).outcome, JobOutcome::ok) << "a smoke without script passes";
   EXPECT_EQ(h.job(third).release, hello + "-v0.0.2") << "what is deployed when its turn comes";

@@ -238,6 +238,9 @@ void Core::Impl::mark_unknown(TaskId id) {
                          : fmt::format("Agent {} is out of reach", task.agent);
   if (seen.is_set()) text += " since " + to_rfc3339(seen);
   text += "; its script may still be running.";
+  if (!task.agent.starts_with(workspace_prefix)) {
+    text += fmt::format(" The job waits for it; `escape agents remove {}` gives that host up.", task.agent);
+  }
   rows.edit(id.job).message = text;
   log(job, "warn", text);
 }
