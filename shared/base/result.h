@@ -20,7 +20,7 @@ enum class ErrorKind {
   refused,            ///< a rule or a missing right says no
   no_target,          ///< nothing to act on: an environment without agents
   failed,             ///< a script or a step failed
-  unknown,            ///< the outcome is not known (an agent is out of reach)
+  unknown,            ///< an agent is out of reach: what its host does is not known
   cancelled,          ///< somebody asked for it to stop
   unreachable,        ///< the other side does not answer
   temporary,          ///< busy: try again
