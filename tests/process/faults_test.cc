@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 
 #include "tests/support/cluster.h"
 
@@ -27,6 +28,11 @@ void write_waiting_plan(Cluster& cluster) {
 
 bool script_is_running(const Cluster& cluster) {
   return eventually([&] { return count_lines(cluster.folder() + "/runs") == 1; });
+}
+
+int number_from_environment(const char* name, int otherwise) {
+  const char* given = std::getenv(name);
+  return given ? std::atoi(given) : otherwise;
 }
 
 void expect_whole_output(const std::string& log) {
@@ -94,23 +100,93 @@ TEST(Faults, AgentKilledInTheMiddleOfAScript) {
   expect_whole_output(read_text(cluster.folder() + "/deploy.err"));
 }
 
+/// The script works on for as long as the cut lasts: 3 s here, a minute in `ops/soak`.
 TEST(Faults, LinkCutWhileAScriptRuns) {
   Cluster cluster({"test"});
   if (!cluster.has_own_hosts()) {
     std::puts("not root: there is no link to cut, so this was not checked");
     return;
   }
+  const int lines = 10 * number_from_environment("ESCAPE_TEST_CUT_SECONDS", 3);
+  const std::string folder = cluster.folder();
+  cluster.write_plan("name: quickstart/works\nversion: 1.0\ndeploy: deploy.sh\n",
+                     "#!/bin/bash\necho run >> " + folder + "/runs\nfor i in $(seq " + std::to_string(lines) +
+                         "); do echo line $i.; sleep 0.1; done\necho run > " + folder + "/ended\n");
+  ASSERT_EQ(cluster.escape({"run", "release", "--skip-deploy"}).exit_status, 0);
+  Process deploy = cluster.start_escape({"run", "deploy", "quickstart/works-v1.0", "-e", "test"}, "deploy");
+  ASSERT_TRUE(script_is_running(cluster));
+  cluster.cut_link("test");
+  ASSERT_TRUE(eventually([&] { return has(cluster.escape({"agents", "list"}).out, "offline"); }));
+  EXPECT_TRUE(has(cluster.escape({"jobs", "show", std::to_string(cluster.job_numbers().front())}).out, "unknown"));
+  ASSERT_TRUE(eventually([&] { return count_lines(folder + "/ended") == 1; }, Seconds(30 + lines)));
+  cluster.restore_link("test");
+  EXPECT_EQ(deploy.wait(Seconds(120)), 0) << read_text(folder + "/deploy.err");
+  EXPECT_EQ(count_lines(folder + "/runs"), 1);
+  const std::string log = read_text(folder + "/deploy.err");
+  for (int i = 1; i <= lines; ++i) EXPECT_TRUE(has(log, "line " + std::to_string(i) + ".\n")) << i << log;
+}
+
+/// Silent, not dead: nothing is called failed, and nothing is done twice when it wakes up.
+TEST(Faults, AgentFrozenAndThawed) {
+  Cluster cluster({"test"});
   write_waiting_plan(cluster);
   ASSERT_EQ(cluster.escape({"run", "release", "--skip-deploy"}).exit_status, 0);
   Process deploy = cluster.start_escape({"run", "deploy", "quickstart/waits-v1.0", "-e", "test"}, "deploy");
   ASSERT_TRUE(script_is_running(cluster));
-  cluster.cut_link("test");
+  cluster.agent("test").send_signal(SIGSTOP);
   ASSERT_TRUE(eventually([&] { return has(cluster.escape({"agents", "list"}).out, "offline"); }));
   write_text(cluster.folder() + "/go", "");
-  cluster.restore_link("test");
+  cluster.agent("test").send_signal(SIGCONT);
   EXPECT_EQ(deploy.wait(Seconds(120)), 0) << read_text(cluster.folder() + "/deploy.err");
   EXPECT_EQ(count_lines(cluster.folder() + "/runs"), 1);
   expect_whole_output(read_text(cluster.folder() + "/deploy.err"));
+  EXPECT_TRUE(has(cluster.escape({"agents", "list"}).out, "online"));
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool can_fake_time = false;
+#else
+constexpr bool can_fake_time = true;
+#endif
+
+std::string hour_of_last_line(const std::string& log) {
+  return log.substr(log.rfind('\n', log.size() - 2) + 1, std::string("2026-11-24T02").size());
+}
+
+/// Wall clocks of controller and agent an hour apart, and jumping in the middle of a script: no deadline moves.
+TEST(Faults, ClocksThatAreWrongAndJump) {
+  const std::string library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+  if (!can_fake_time || !fs::exists(library)) {
+    std::puts("a sanitizer's build, or no libfaketime: this was not checked");
+    return;
+  }
+  Cluster cluster({"test"});
+  write_waiting_plan(cluster);
+  ASSERT_EQ(cluster.escape({"run", "release", "--skip-deploy"}).exit_status, 0);
+  cluster.kill_agent("test");
+  const std::string clock = cluster.folder() + "/clock";
+  write_text(clock, "+1h\n");
+  const std::map<std::string, std::string> faking{{"LD_PRELOAD", library},
+                                                  {"FAKETIME_TIMESTAMP_FILE", clock},
+                                                  {"FAKETIME_NO_CACHE", "1"},
+                                                  {"DONT_FAKE_MONOTONIC", "1"}};
+  for (const auto& [name, value] : faking) setenv(name.c_str(), value.c_str(), 1);
+  cluster.start_agent("test");
+  for (const auto& [name, value] : faking) unsetenv(name.c_str());
+  EXPECT_NE(hour_of_last_line(cluster.agent_log("test")), hour_of_last_line(cluster.controller_log()));
+
+  Process deploy =
+      cluster.start_escape({"run", "deploy", "quickstart/waits-v1.0", "-e", "test", "--step-timeout", "10m"}, "deploy");
+  ASSERT_TRUE(script_is_running(cluster));
+  for (const char* jump : {"-1h\n", "+2h\n", "-2h\n"}) {
+    write_text(clock, jump);
+    EXPECT_TRUE(has(cluster.escape({"agents", "list"}).out, "online")) << jump;
+  }
+  write_text(cluster.folder() + "/go", "");
+  EXPECT_EQ(deploy.wait(Seconds(120)), 0) << read_text(cluster.folder() + "/deploy.err");
+  EXPECT_EQ(count_lines(cluster.folder() + "/runs"), 1);
+  expect_whole_output(read_text(cluster.folder() + "/deploy.err"));
+  EXPECT_FALSE(has(cluster.escape({"events"}).out, "agent.lost"));
 }
 
 /// A small file system for one agent; gone with the scope.
@@ -136,7 +212,8 @@ TEST(Faults, DiskFullOnTheAgent) {
   cluster.write_plan("name: quickstart/big\nversion: 1.0\nincludes: [big]\ndeploy: deploy.sh\n",
                      "#!/bin/sh\necho ran >> " + cluster.folder() + "/runs\n");
   ASSERT_EQ(cluster.escape({"run", "release", "--skip-deploy"}).exit_status, 0);
-  write_text(cluster.workspace() + "/small.yml", "name: quickstart/small\nversion: 1.0\ndeploy: {inline: echo small}\n");
+  write_text(cluster.workspace() + "/small.yml",
+             "name: quickstart/small\nversion: 1.0\ndeploy: {inline: echo small}\n");
   ASSERT_EQ(cluster.escape({"run", "release", "--plan", "small.yml", "--skip-deploy"}).exit_status, 0);
 
   cluster.kill_agent("test");

@@ -1,5 +1,6 @@
-// Thirty deploys while a daemon is killed again and again at moments that nobody chose: each script runs once, and each
-// job ends. `ESCAPE_TEST_SEED=N` repeats the draws of a run; what the clock adds cannot be repeated.
+// Deploys while daemons are killed again and again at moments that nobody chose: each script runs once, and each job
+// ends. `ESCAPE_TEST_SEED=N` repeats the draws of a run; what the clock adds cannot be repeated. `ops/soak` runs it
+// with many more (`ESCAPE_TEST_DEPLOYS`, `ESCAPE_TEST_KILLS`).
 
 #include <gtest/gtest.h>
 
@@ -16,9 +17,16 @@ namespace escape::testing {
 namespace {
 
 constexpr int shells = 3;
-constexpr int deploys_of_a_shell = 10;
-constexpr int deploys = shells * deploys_of_a_shell;
-constexpr int kills = 4;
+constexpr Seconds job_limit(300);
+
+int number_from_environment(const char* name, int otherwise) {
+  const char* given = std::getenv(name);
+  return given ? std::atoi(given) : otherwise;
+}
+
+const int deploys_of_a_shell = (number_from_environment("ESCAPE_TEST_DEPLOYS", 30) + shells - 1) / shells;
+const int deploys = shells * deploys_of_a_shell;
+const int kills = number_from_environment("ESCAPE_TEST_KILLS", 4);
 
 unsigned draw_seed() {
   if (const char* given = std::getenv("ESCAPE_TEST_SEED")) return static_cast<unsigned>(std::atoi(given));
@@ -30,6 +38,16 @@ class Kills : public ::testing::Test {
   Kills() : cluster_({"test"}), runs_(cluster_.folder() + "/runs") {
     cluster_.write_plan("name: quickstart/counted\nversion: 1.0\ndeploy_inputs: [n]\ndeploy: deploy.sh\n",
                         "#!/bin/sh\necho \"$INPUT_n\" >> " + runs_ + "\necho \"said by $INPUT_n\"\n");
+  }
+
+  void restart_controller() {
+    cluster_.kill_controller();
+    cluster_.start_controller();
+  }
+
+  void restart_agent() {
+    cluster_.kill_agent("test");
+    cluster_.start_agent("test");
   }
 
   void release() {
@@ -57,20 +75,22 @@ class Kills : public ::testing::Test {
     return started;
   }
 
-  void run_with_kills(const std::function<void()>& kill_and_restart) {
+  void run_with_kills(const std::function<void(unsigned drawn)>& kill_and_restart) {
+    ASSERT_LT(kills, deploys / 2);
     const unsigned seed = draw_seed();
     std::printf("ESCAPE_TEST_SEED=%u\n", seed);
     std::minstd_rand random(seed);
     std::set<int> moments;
-    while (moments.size() < kills) moments.insert(std::uniform_int_distribution(1, deploys - 2)(random));
+    while (moments.size() < static_cast<std::size_t>(kills))
+      moments.insert(std::uniform_int_distribution(1, deploys - 2)(random));
     ASSERT_NO_FATAL_FAILURE(release());
     std::vector<Process> started = start_shells();
     for (const int moment : moments) {
-      ASSERT_TRUE(eventually([&] { return count_lines(runs_) >= moment; })) << "stuck before run " << moment;
-      kill_and_restart();
+      ASSERT_TRUE(eventually([&] { return count_lines(runs_) >= moment; }, job_limit)) << "stuck before run " << moment;
+      kill_and_restart(static_cast<unsigned>(random()));
     }
     for (int shell = 0; shell < shells; ++shell) {
-      EXPECT_EQ(started[static_cast<std::size_t>(shell)].wait(), 0) << read_text(shell_log(shell));
+      EXPECT_EQ(started[static_cast<std::size_t>(shell)].wait(job_limit), 0) << read_text(shell_log(shell));
     }
   }
 
@@ -103,16 +123,22 @@ class Kills : public ::testing::Test {
 };
 
 TEST_F(Kills, OfTheControllerAtAnyMoment) {
-  run_with_kills([&] {
-    cluster_.kill_controller();
-    cluster_.start_controller();
-  });
+  run_with_kills([&](unsigned) { restart_controller(); });
   expect_each_ran_once();
 }
 
 TEST_F(Kills, OfTheAgentAtAnyMoment) {
-  run_with_kills([&] {
+  run_with_kills([&](unsigned) { restart_agent(); });
+  expect_each_ran_once();
+}
+
+TEST_F(Kills, OfEitherOrBothAtAnyMoment) {
+  run_with_kills([&](unsigned drawn) {
+    if (drawn % 3 == 0) return restart_controller();
+    if (drawn % 3 == 1) return restart_agent();
+    cluster_.kill_controller();
     cluster_.kill_agent("test");
+    cluster_.start_controller();
     cluster_.start_agent("test");
   });
   expect_each_ran_once();
