@@ -18,6 +18,7 @@
 #include "agent/packages/packages.h"
 #include "agent/runner/launcher.h"
 #include "agent/runner/outcome.h"
+#include "shared/base/crypto.h"
 #include "shared/base/log.h"
 #include "shared/base/overloaded.h"
 #include "shared/base/text.h"
@@ -129,6 +130,7 @@ struct Node::Impl {
   packages::Packages packages;
   packages::Fetcher fetcher;
   protocol::HostFacts facts;
+  const std::string process = random_hex(16);
   transport::Poller poller;
   Session session;
   std::optional<Core> core;
@@ -213,7 +215,7 @@ Session::Events Node::Impl::session_events() {
 protocol::Hello Node::Impl::make_hello() const {
   std::map<std::string, std::string> labels = options.labels;
   if (options.placement == "workspace") labels["workspace"] = options.workspace;
-  return {facts, options.placement, std::move(labels), core->holds()};
+  return {facts, options.placement, std::move(labels), core->holds(), process, read_clocks().wall};
 }
 
 Result<> Node::Impl::on_welcome(const protocol::Welcome& welcome, const std::string& instance, Epoch epoch) {

@@ -100,7 +100,9 @@ Result<Reply> list_agents(const request::ListAgents& asked, const QueryContext& 
                              .host = agent.host,
                              .enrolled_at = agent.enrolled_at,
                              .last_seen = heard.is_set() ? heard : agent.last_seen,
-                             .running_tasks = running[name]});
+                             .running_tasks = running[name],
+                             .conflict = agent.conflict,
+                             .clock_ahead_micros = agent.clock_ahead_micros});
   }
   for (const auto& [key, invitation] : context.state.invitations) {
     if (invitation.role != "agent" || !invitation.used_by_key.empty() || invitation.valid_until < context.now) continue;

@@ -13,6 +13,9 @@
 namespace escape::cli {
 namespace {
 
+/// Less is the time that the greeting took, or of no consequence for reading logs side by side.
+constexpr Micros noted_clock_difference{2'000'000};
+
 struct EnrolFlags {
   std::string name;
   std::string environment;
@@ -90,6 +93,13 @@ Result<int> list_agents(Invocation& run, const EnrolFlags& flags) {
     table.add({agent.name.empty() ? "-" : agent.name, agent.environment, agent.state, shown_age(agent.last_seen, now),
                std::to_string(agent.running_tasks), agent.host.hostname, agent.host.agent_version, agent.fingerprint,
                join(labels, ",")});
+  }
+  for (const protocol::AgentView& agent : all.agents) {
+    if (!agent.conflict.empty()) run.console().err(agent.conflict + "\n");
+    const Micros ahead(agent.clock_ahead_micros);
+    if (std::chrono::abs(ahead) < noted_clock_difference) continue;
+    run.console().err("The clock of agent " + agent.name + " is " + to_short_text(std::chrono::abs(ahead)) +
+                      (ahead > Micros{0} ? " ahead" : " behind") + " of the controller's.\n");
   }
   run.console().out(table.empty()
                         ? "There are no agents. `escape agents invite -e ENVIRONMENT` makes a token for one.\n"

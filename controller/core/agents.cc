@@ -54,6 +54,7 @@ void Core::Impl::on_hello(SessionId session, const std::string& key, const proto
   if (!who) return refuse_session(session, who.error().kind, who.error().message, true);
   const AgentId& agent = who.value();
   const SessionId older = session_of(agent);
+  if (rows.state().agents.contains(agent) && !admit_host(agent, session, hello)) return;
   // Sessions are numbered as they come: a greeting that is overtaken by a newer one tells of an older past.
   if (older > session)
     return refuse_session(session, ErrorKind::conflict, "A newer session of this agent is open.", false);
@@ -88,6 +89,7 @@ void Core::Impl::open_session(const AgentId& agent, SessionId session, const pro
   row.host = hello.host;
   row.labels = hello.labels.empty() ? row.labels : hello.labels;
   row.last_seen = now.wall;
+  row.clock_ahead_micros = hello.sent_at.is_set() ? (hello.sent_at - now.wall).count() : 0;
   if (was_lost) tell("agent.connected", agent, {row.environment, ""}, 0, {{"agent", agent}});
 }
 

@@ -12,6 +12,8 @@ Effects Core::on(const Input& input, Now now) { return impl_->on(input, now); }
 const State& Core::state() const { return impl_->rows.state(); }
 
 std::string_view Core::liveness(const AgentId& agent) const {
+  const auto row = impl_->rows.state().agents.find(agent);
+  if (row != impl_->rows.state().agents.end() && !row->second.conflict.empty()) return "conflict";
   auto found = impl_->presence.find(agent);
   return found == impl_->presence.end() ? "offline" : found->second.liveness;
 }

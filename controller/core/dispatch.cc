@@ -164,7 +164,10 @@ std::string Core::Impl::describe_wait(const Job& job, const Task& task) const {
     return fmt::format("the command that works in {}", job.workspace);
   }
   Timestamp seen;
-  if (auto row = rows.state().agents.find(task.agent); row != rows.state().agents.end()) seen = row->second.last_seen;
+  if (auto row = rows.state().agents.find(task.agent); row != rows.state().agents.end()) {
+    if (!row->second.conflict.empty()) return fmt::format("agent {}, whose key two hosts use", task.agent);
+    seen = row->second.last_seen;
+  }
   if (auto known = presence.find(task.agent); known != presence.end() && known->second.seen.is_set()) {
     seen = known->second.seen;
   }

@@ -158,11 +158,19 @@ struct Core::Impl {
     bool was_here = false;  ///< in this life of the controller
     Instant heard{};
     Timestamp seen{};
+    std::string process, machine, host;  ///< of the newest greeting that was taken
+    std::vector<std::string> earlier{};  ///< processes that it took over from
+    int returns = 0;                     ///< how often one of them came back
+    std::string rival{};                 ///< a process on another machine, kept out while the session lives
+    Instant rival_at{};
   };
   void on_hello(SessionId session, const std::string& key, const protocol::Hello& hello);
   Result<AgentId> who_greets(const std::string& key, const protocol::Hello& hello) const;
   void open_session(const AgentId& agent, SessionId session, const protocol::Hello& hello);
   void reconcile(const AgentId& agent, SessionId session, const protocol::Hello& hello);
+  // clones.cc: one key on two hosts
+  bool admit_host(const AgentId& agent, SessionId session, const protocol::Hello& hello);
+  void quarantine(const AgentId& agent, SessionId session, const protocol::Hello& hello);
   void heard(const AgentId& agent);
   void check_liveness(const AgentId& agent);
   void lose_agent(const AgentId& agent, std::string_view why);

@@ -105,6 +105,8 @@ struct Agent {
   protocol::HostFacts host;
   Timestamp enrolled_at{};
   Timestamp last_seen{};
+  std::string conflict;                 ///< which hosts use this key at once: none of them is served; empty: one
+  std::int64_t clock_ahead_micros = 0;  ///< of its wall clock, at its last greeting
   friend bool operator==(const Agent&, const Agent&) = default;
 };
 

@@ -49,7 +49,7 @@ std::vector<protocol::EventView> one_of_each() {
     all.push_back(
         event(kind, {{"release", release_id}, {"sha256", "abcd"}, {"previous", "0.0.0"}, {"promoted_from", "test"}}));
   }
-  for (const char* kind : {"agent.enrolled", "agent.connected", "agent.lost", "agent.removed"}) {
+  for (const char* kind : {"agent.enrolled", "agent.connected", "agent.lost", "agent.conflict", "agent.removed"}) {
     all.push_back(event(kind, {{"agent", "stage-1"}}));
   }
   for (const char* kind : {"principal.enrolled", "principal.removed"})

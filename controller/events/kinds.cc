@@ -38,6 +38,7 @@ constexpr std::array rows{
     Row{"agent.enrolled", "escape-agent.enrolled", About::agent},
     Row{"agent.connected", "escape-agent.connected", About::agent},
     Row{"agent.lost", "escape-agent.lost", About::agent},
+    Row{"agent.conflict", "escape-agent.conflict", About::agent},
     Row{"agent.removed", "escape-agent.removed", About::agent},
     Row{"principal.enrolled", "escape-principal.enrolled", About::principal},
     Row{"principal.removed", "escape-principal.removed", About::principal},

@@ -92,6 +92,8 @@ void describe(V& visit, Agent& a) {
   visit("host", a.host);
   visit("enrolled_at", a.enrolled_at);
   visit("last_seen", a.last_seen);
+  visit("conflict", a.conflict);
+  visit("clock_ahead_micros", a.clock_ahead_micros);
 }
 template <class V>
 void describe(V& visit, Principal& p) {

@@ -134,7 +134,9 @@ Agent agent(std::string name) {
           {{"disk", "ssd"}},
           {"host", "boot", "machine", "1", "linux", "amd64"},
           {8},
-          {9}};
+          {9},
+          "two hosts",
+          -5};
   return a;
 }
 

@@ -63,6 +63,8 @@ struct Hello {
   std::string placement;  ///< "environment" for enrolled agents, "workspace" for a CLI process that joins
   std::map<std::string, std::string> labels;  ///< "workspace": the folder of a workspace agent, part of who it is
   std::vector<HeldTask> holds;                ///< everything not yet forgotten
+  std::string process{};  ///< drawn at each start of the agent: two that live at once are two hosts with one key
+  Timestamp sent_at{};    ///< by the agent's wall clock: shown to people, decides nothing
 };
 inline constexpr std::size_t max_held_tasks = 10'000;
 struct Ping {};

@@ -80,12 +80,14 @@ struct AgentView {
   AgentId name;
   std::string environment;
   std::map<std::string, std::string> labels;
-  std::string state;  ///< online, suspect, offline, invited
+  std::string state;  ///< online, suspect, offline, conflict, invited
   std::string fingerprint;
   HostFacts host;
   Timestamp enrolled_at{};
   Timestamp last_seen{};
   int running_tasks = 0;
+  std::string conflict{};             ///< which hosts use its key at once; empty: one
+  std::int64_t clock_ahead_micros{};  ///< of the agent's wall clock, at its last greeting
 };
 struct PrincipalView {
   std::string name;

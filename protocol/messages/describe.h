@@ -53,6 +53,8 @@ void describe(V& visit, Hello& m) {
   visit("placement", m.placement);
   visit("labels", m.labels);
   visit("holds", m.holds);
+  visit("process", m.process);
+  visit("sent_at", m.sent_at);
 }
 template <class V>
 void describe(V&, Ping&) {}
@@ -203,6 +205,8 @@ void describe(V& visit, AgentView& a) {
   visit("enrolled_at", a.enrolled_at);
   visit("last_seen", a.last_seen);
   visit("running_tasks", a.running_tasks);
+  visit("conflict", a.conflict);
+  visit("clock_ahead_micros", a.clock_ahead_micros);
 }
 template <class V>
 void describe(V& visit, PrincipalView& p) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "tests/support/cluster.h"
 
 namespace escape::testing {
@@ -52,6 +54,37 @@ TEST(Access, ARemovedAgentIsCutOff) {
   ASSERT_EQ(cluster.escape({"run", "release", "--skip-deploy"}).exit_status, 0);
   const Ran deployed = cluster.escape({"run", "deploy", "quickstart/hello-world-latest", "-e", "test"});
   EXPECT_EQ(deployed.exit_status, 7) << deployed.all();
+}
+
+/// A copied image or data folder: neither host is served, nothing runs, and people are told how to get out.
+TEST(Access, ACopiedKeyServesNobody) {
+  Cluster cluster({"test", "live"});
+  const std::string data = cluster.folder() + "/agent-test";
+  const std::string copy = cluster.folder() + "/copied";
+  std::filesystem::copy(data, copy, std::filesystem::copy_options::recursive);
+  const std::string log = cluster.folder() + "/copied.log";
+  Process copied(cluster.on("live", {program("escape-agent"), "--data", copy}),
+                 {.output_file = log, .error_file = log});
+  ASSERT_TRUE(eventually([&] { return cluster.escape({"agents", "list"}).out.find("conflict") != std::string::npos; },
+                         Seconds(90)))
+      << cluster.agent_log("test") << read_text(log);
+  const Ran told = cluster.escape({"agents", "list"});
+  EXPECT_NE(told.err.find("escape agents remove test-1"), std::string::npos) << told.all();
+  EXPECT_NE(cluster.escape({"events"}).out.find("agent.conflict"), std::string::npos);
+
+  copied.kill_hard();
+  cluster.kill_agent("test");
+  ASSERT_EQ(cluster.escape({"agents", "remove", "test-1"}).exit_status, 0);
+  const Ran invited = cluster.escape({"agents", "invite", "--environment", "test", "--name", "test-1"});
+  ASSERT_EQ(invited.exit_status, 0) << invited.all();
+  Process join(
+      cluster.on("test", {program("escape-agent"), "join", first_line(invited.out), "--data", data, "--again"}),
+      {.output_file = log, .error_file = log});
+  ASSERT_EQ(join.wait(), 0) << read_text(log);
+  cluster.start_agent("test");
+  cluster.write_hello_world();
+  ASSERT_EQ(cluster.escape({"run", "release", "--skip-deploy"}).exit_status, 0);
+  EXPECT_EQ(cluster.escape({"run", "deploy", "quickstart/hello-world-latest", "-e", "test"}).exit_status, 0);
 }
 
 }  // namespace

@@ -1,0 +1,130 @@
+// One key on two hosts: nobody is served. A host that restarts, or that another one takes the place of, is no clone.
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "controller/core/harness_for_tests.h"
+
+namespace escape::controller::testing {
+namespace clones_test {
+
+using ::testing::HasSubstr;
+
+struct ClonesTest : ::testing::Test {
+  ClonesTest() { agent = &h.enrol("web1", "stage", false); }
+
+  /// A process on that machine says Hello in a session of its own, which is returned; what it heard is in `heard`.
+  SessionId greet(const std::string& process, const std::string& machine) {
+    const SessionId session = ++h.last_session;
+    h.connected[session] = agent;
+    agent->heard.clear();
+    protocol::Hello hello;
+    hello.placement = "environment";
+    hello.process = process;
+    hello.host.machine_id = machine;
+    hello.host.hostname = "host-" + machine;
+    h.feed(input::AgentMessage{session, agent->key, hello});
+    return session;
+  }
+  bool was_welcomed() const {
+    // The session that was taken over hears a refusal at the same time.
+    return std::ranges::any_of(agent->heard, [](const protocol::ToAgent& message) {
+      return std::holds_alternative<protocol::Welcome>(message);
+    });
+  }
+  std::string refusal() const {
+    for (const protocol::ToAgent& message : agent->heard) {
+      if (const auto* refused = std::get_if<protocol::Refused>(&message)) return refused->message;
+    }
+    return {};
+  }
+  void ping(SessionId session) { h.feed(input::AgentMessage{session, agent->key, protocol::Ping{}}); }
+
+  Harness h;
+  ScriptedAgent* agent;
+};
+
+TEST_F(ClonesTest, restarts_and_reconnects_are_fine) {
+  greet("p1", "a");
+  EXPECT_TRUE(was_welcomed());
+  greet("p1", "a");
+  EXPECT_TRUE(was_welcomed()) << "the same process on a new connection";
+  for (int i = 2; i < 20; ++i) {
+    greet("p" + std::to_string(i), "a");
+    EXPECT_TRUE(was_welcomed()) << "restart " << i;
+  }
+  EXPECT_EQ(h.core->liveness("web1"), "online");
+  EXPECT_FALSE(h.told("agent.conflict"));
+}
+
+TEST_F(ClonesTest, a_late_greeting_of_a_dead_process_is_fine) {
+  greet("p1", "a");
+  greet("p2", "a");
+  greet("p1", "a");
+  EXPECT_TRUE(was_welcomed());
+  greet("p2", "a");
+  EXPECT_TRUE(was_welcomed()) << "it went on living";
+  EXPECT_FALSE(h.told("agent.conflict"));
+}
+
+TEST_F(ClonesTest, two_processes_that_keep_coming_back_are_not_served) {
+  greet("p1", "a");
+  greet("p2", "a");
+  greet("p1", "a");
+  greet("p2", "a");
+  greet("p1", "a");
+  EXPECT_FALSE(was_welcomed());
+  EXPECT_THAT(refusal(), HasSubstr("escape agents remove web1"));
+  EXPECT_TRUE(h.told("agent.conflict"));
+  EXPECT_EQ(h.core->liveness("web1"), "conflict");
+  greet("p3", "a");
+  EXPECT_FALSE(was_welcomed()) << "nor anybody else with that key";
+}
+
+TEST_F(ClonesTest, another_machine_waits_until_the_session_is_gone) {
+  const SessionId first = greet("p1", "a");
+  greet("p2", "b");
+  EXPECT_THAT(refusal(), HasSubstr("host-a"));
+  ping(first);
+  greet("p2", "b");
+  EXPECT_FALSE(was_welcomed()) << "what was heard may have been on its way";
+  h.tick(31s);
+  EXPECT_EQ(h.core->liveness("web1"), "offline");
+  greet("p2", "b");
+  EXPECT_TRUE(was_welcomed()) << "it took the place of the first";
+  EXPECT_FALSE(h.told("agent.conflict"));
+}
+
+TEST_F(ClonesTest, two_machines_that_live_at_once_are_not_served) {
+  const SessionId first = greet("p1", "a");
+  greet("p2", "b");
+  h.tick(11s);
+  ping(first);
+  greet("p2", "b");
+  EXPECT_THAT(refusal(), HasSubstr("the hosts host-a and host-b"));
+  EXPECT_TRUE(h.told("agent.conflict"));
+  ping(first);
+  EXPECT_EQ(h.core->liveness("web1"), "conflict");
+  h.restart();
+  greet("p1", "a");
+  EXPECT_FALSE(was_welcomed()) << "it is known after a restart, too";
+  EXPECT_TRUE(std::holds_alternative<protocol::reply::Done>(h.ask(protocol::request::RemoveAgent{"web1"})));
+  EXPECT_FALSE(h.state().agents.contains("web1"));
+}
+
+TEST_F(ClonesTest, a_deploy_says_why_it_waits) {
+  h.releases["pp/app-v1.0"] = make_release("pp/app-v1.0");
+  const SessionId first = greet("p1", "a");
+  greet("p2", "b");
+  h.tick(11s);
+  ping(first);
+  greet("p2", "b");
+  const JobId job = h.deploy("pp/app-v1.0");
+  h.tick(61s);
+  EXPECT_EQ(h.job(job).outcome, JobOutcome::failed);
+  EXPECT_THAT(h.job(job).message, HasSubstr("web1, whose key two hosts use"));
+}
+
+}  // namespace clones_test
+}  // namespace escape::controller::testing
