@@ -21,6 +21,8 @@ constexpr int default_port = 7771;
 /// How long one connection may take to be up or to answer before a new one is tried.
 constexpr Micros one_try{5'000'000};
 constexpr Micros pause_between_tries{500'000};
+/// A controller with too much to do names its own.
+constexpr Micros longest_pause{10'000'000};
 constexpr std::size_t session_id_bytes = 16;
 
 Error token_refused() {
@@ -38,23 +40,29 @@ Error unreachable(const std::string& address) {
       {}};
 }
 
-/// What came of one connection; nothing: try again.
+/// What came of one connection; nothing: try again, after the pause if the connection is over.
 using Answer = std::optional<Result<protocol::Joined>>;
 
-Answer read_answer(const std::vector<std::string>& frames, const std::string& session) {
+Answer read_answer(const std::vector<std::string>& frames, const std::string& session, bool& is_over, Micros& pause) {
   const Result<protocol::Envelope> envelope = protocol::from_frames(frames);
   if (!envelope || envelope.value().header.session != session) return std::nullopt;
   Result<protocol::ToAgent> message = protocol::decode_to_agent(envelope.value().type, envelope.value().body);
   if (!message) return std::nullopt;
   if (auto* joined = std::get_if<protocol::Joined>(&message.value())) return Result<protocol::Joined>(*joined);
   if (auto* refused = std::get_if<protocol::Refused>(&message.value())) {
+    if (!refused->is_final) {
+      is_over = true;
+      pause = std::max<Micros>(pause, std::min<Micros>(refused->retry_after, longest_pause));
+      return std::nullopt;
+    }
     return Result<protocol::Joined>(fail(kind_from_name(refused->kind), "The controller refused: " + refused->message));
   }
   return std::nullopt;
 }
 
 /// One connection: wait until it is up, send Join once, wait for the answer.
-Answer try_once(transport::Context& context, const Connection::Options& to, const protocol::Join& join, Instant until) {
+Answer try_once(transport::Context& context, const Connection::Options& to, const protocol::Join& join, Instant until,
+                Micros& pause) {
   Result<std::unique_ptr<Connection>> made = Connection::dealer(context, to);
   if (!made) return Result<protocol::Joined>(fail(std::move(made).error()));
   Connection& connection = *made.value();
@@ -62,6 +70,7 @@ Answer try_once(transport::Context& context, const Connection::Options& to, cons
   poller.add(connection);
   const std::string session = random_bytes(session_id_bytes);
   bool was_sent = false;
+  bool is_over = false;
   for (;;) {
     const Connection::State state = connection.state();
     if (state == Connection::State::refused) return Result<protocol::Joined>(fail(token_refused()));
@@ -75,7 +84,8 @@ Answer try_once(transport::Context& context, const Connection::Options& to, cons
       was_sent = connection.send(protocol::to_frames({header, typed.type, typed.body}));
     }
     while (std::optional<std::vector<std::string>> frames = connection.receive()) {
-      if (Answer answer = read_answer(*frames, session)) return answer;
+      if (Answer answer = read_answer(*frames, session, is_over, pause)) return answer;
+      if (is_over) return std::nullopt;
     }
     const Instant now = read_clocks().steady;
     if (now >= until) return std::nullopt;
@@ -123,9 +133,9 @@ Result<journal::Identity> join(transport::Context& context, const JoinOptions& o
   while (!answer) {
     const Instant now = read_clocks().steady;
     if (now >= until) return fail(unreachable(address));
-    answer = try_once(context, to, message, std::min(until, now + one_try));
-    if (!answer)
-      pause(std::min<Micros>(pause_between_tries, std::max<Micros>(until - read_clocks().steady, Micros{0})));
+    Micros wait_for = pause_between_tries;
+    answer = try_once(context, to, message, std::min(until, now + one_try), wait_for);
+    if (!answer) pause(std::min<Micros>(wait_for, std::max<Micros>(until - read_clocks().steady, Micros{0})));
   }
   if (!*answer) return fail(std::move(*answer).error());
 

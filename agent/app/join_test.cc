@@ -22,7 +22,7 @@ class Joining : public testing::Test {
 
   /// Serves on a thread until `join` has returned.
   Result<journal::Identity> join_against(const std::string& allowed_key, const protocol::ToAgent& answer,
-                                         bool is_again = false) {
+                                         bool is_again = false, std::vector<protocol::ToAgent> answers_before = {}) {
     transport::Context context;
     std::atomic<int> port{0};
     std::atomic<bool> is_over{false};
@@ -47,7 +47,9 @@ class Joining : public testing::Test {
         while (std::optional<transport::Received> received = listener->receive()) {
           const protocol::Envelope envelope = protocol::from_frames(received->frames).value();
           joined = std::get<protocol::Join>(protocol::decode_from_agent(envelope.type, envelope.body).value());
-          const protocol::TypedBody typed = protocol::encode(answer);
+          const bool is_last = answers_before.empty();
+          const protocol::TypedBody typed = protocol::encode(is_last ? answer : answers_before.front());
+          if (!is_last) answers_before.erase(answers_before.begin());
           const protocol::Header header{std::string(16, 'i'), 1, envelope.header.session, 1, 0};
           listener->send(received->peer, protocol::to_frames({header, typed.type, typed.body}));
         }
@@ -110,6 +112,17 @@ TEST_F(Joining, ARefusalKeepsTheKeyForAnotherTry) {
   const std::string first = joined.public_key;
   ASSERT_TRUE(join_against(invited, protocol::Joined{"web-1", "stage"}));
   EXPECT_EQ(joined.public_key, first);
+}
+
+TEST_F(Joining, ABusyControllerIsAskedAgainAfterThePauseThatItNames) {
+  const std::string invited = key_pair_from_seed(token.seed).public_key;
+  const Instant begin = read_clocks().steady;
+  const Result<journal::Identity> identity =
+      join_against(invited, protocol::Joined{"web-1", "stage"}, false,
+                   {protocol::Refused{"temporary", "not just now", false, Millis{700}},
+                    protocol::Refused{"temporary", "greet first", false}});
+  ASSERT_TRUE(identity) << identity.error().message;
+  EXPECT_GE(read_clocks().steady - begin, Micros{1'200'000}) << "0.7 s as asked, and the usual 0.5 s";
 }
 
 TEST_F(Joining, AnUnknownOrUsedTokenIsRefused) {

@@ -120,7 +120,7 @@ Result<> Session::receive(transport::Poller& poller) {
     if (!frames) return ok();
     Result<protocol::Envelope> envelope = protocol::from_frames(*frames);
     if (!envelope) {
-      log_warn("A message that can't be read is ignored: {}", describe(envelope.error()));
+      log_state("sends what can't be read: " + describe(envelope.error()), LogLevel::warn);
       continue;
     }
     TRYV(on_envelope(envelope.value(), poller));
@@ -131,7 +131,7 @@ Result<> Session::receive(transport::Poller& poller) {
 Result<> Session::on_envelope(const protocol::Envelope& envelope, transport::Poller& poller) {
   Result<protocol::ToAgent> message = protocol::decode_to_agent(envelope.type, envelope.body);
   if (!message) {
-    log_warn("A message of the controller is ignored: {}", describe(message.error()));
+    log_state("sends what can't be read: " + describe(message.error()), LogLevel::warn);
     return ok();
   }
   if (std::string why = state_.check(envelope.header); !why.empty()) {
@@ -141,18 +141,22 @@ Result<> Session::on_envelope(const protocol::Envelope& envelope, transport::Pol
   const Instant now = read_clocks().steady;
   state_.on_traffic(now);
   if (const auto* refused = std::get_if<protocol::Refused>(&message.value())) {
+    // Dropped after the session has taken it for what it is: the loss that follows changes nothing.
+    if (refused->retry_after > Millis{0}) state_.on_busy(now, refused->retry_after, jitter());
     drop(poller, "refuses this agent: " + refused->message);
     return events_.on_refused(*refused);
   }
   if (const auto* welcome = std::get_if<protocol::Welcome>(&message.value())) {
     if (is_open()) return ok();
-    state_.on_welcome(now, welcome->heartbeat, welcome->missed_beats, envelope.header.instance, envelope.header.epoch);
+    state_.on_welcome(now, welcome->heartbeat, welcome->missed_beats, envelope.header.instance, envelope.header.epoch,
+                      jitter());
     if (!is_open()) return ok();
     log_state("is connected, as agent '" + welcome->agent + "' of environment '" + welcome->environment + "'",
               LogLevel::info);
     TRYV(events_.on_welcome(*welcome, envelope.header.instance, envelope.header.epoch));
   }
   if (!is_open()) return ok();
+  if (const auto* pong = std::get_if<protocol::Pong>(&message.value())) state_.on_pace(pong->heartbeat);
   return events_.on_message(message.value());
 }
 

@@ -93,7 +93,7 @@ void Core::on_welcome(const protocol::Welcome& welcome, Effects& effects, Now no
       continue;
     }
     task.forget_when_ended = false;
-    task.credit = protocol::OutputAck{}.credit;
+    task.credit = welcome.credit;
     const bool is_cancelled = names(welcome.cancel, key.task);
     if (is_cancelled && task.phase == AgentTaskPhase::accepted) {
       end_unstarted(key, task, effects, now);
@@ -124,6 +124,7 @@ void Core::on_offer(const protocol::Offer& offer, Effects& effects, Now now) {
   }
   Held task;
   task.offer = offer;
+  task.credit = offer.credit;
   held_.emplace(key, std::move(task));
   effects.journal.push_back(journal_write::KeepOffer{offer});
   effects.messages.push_back(send::Message{key, protocol::Accepted{key.task, key.attempt}});

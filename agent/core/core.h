@@ -124,7 +124,7 @@ struct Held {
   std::uint64_t spooled = 0;       ///< output bytes on disk
   std::uint64_t sent = 0;          ///< output cursor of this session
   std::uint64_t acked = 0;         ///< committed at the controller, as far as we know
-  std::uint64_t credit = protocol::OutputAck{}.credit;
+  std::uint64_t credit = protocol::default_credit;
   bool result_sent = false;
   Instant resend_at{};  ///< meaningful while something is unacknowledged
   Instant rewound_at{};

@@ -112,6 +112,8 @@ using FromAgent = std::variant<Join, Hello, Ping, Accepted, Declined, Output, Fi
 
 // Controller → agent.
 
+/// Output that may be under way unacknowledged, for each task.
+inline constexpr std::uint64_t default_credit = 1 << 20;
 struct Joined {
   AgentId agent;
   std::string environment;
@@ -126,14 +128,19 @@ struct Welcome {
   std::string inventory_url;   ///< full base URL when the controller advertises one
   std::vector<TaskId> forget;  ///< held tasks whose result is committed or that the controller never settled with it
   std::vector<TaskId> cancel;
+  std::uint64_t credit = default_credit;  ///< of each held task, until its first OutputAck
 };
 /// The session or message is refused; the agent closes, waits and tries again (or gives up on `is_final`).
 struct Refused {
   std::string kind;  ///< an ErrorKind name
   std::string message;
   bool is_final = false;
+  Millis retry_after{0};  ///< not final: come back no sooner than this (the controller has too many greetings just now)
 };
-struct Pong {};
+/// Here I am.
+struct Pong {
+  Millis heartbeat{0};  ///< the pace from now on, in place of Welcome's; 0: as before
+};
 
 /// Where the files of a task come from.
 struct PackageSource {
@@ -161,12 +168,13 @@ struct Offer {
   bool writes_outputs_file = false;              ///< the file is made before the step
   bool reads_outputs = false;                    ///< the file is read back after exit status 0
   Millis time_limit{0};                          ///< 0: none
+  std::uint64_t credit = default_credit;         ///< until the first OutputAck
 };
 struct OutputAck {
   TaskId task;
   Attempt attempt = 0;
   std::uint64_t offset = 0;  ///< committed up to here; the agent may send up to `credit` bytes beyond it
-  std::uint64_t credit = 1 << 20;
+  std::uint64_t credit = default_credit;
 };
 /// The result is durable at the controller: the agent may forget the task.
 struct ResultCommitted {

@@ -108,15 +108,19 @@ void describe(V& visit, Welcome& m) {
   visit("inventory_url", m.inventory_url);
   visit("forget", m.forget);
   visit("cancel", m.cancel);
+  visit("credit", m.credit);
 }
 template <class V>
 void describe(V& visit, Refused& m) {
   visit("kind", m.kind);
   visit("message", m.message);
   visit("is_final", m.is_final);
+  visit("retry_after", m.retry_after);
 }
 template <class V>
-void describe(V&, Pong&) {}
+void describe(V& visit, Pong& m) {
+  visit("heartbeat", m.heartbeat);
+}
 template <class V>
 void describe(V& visit, PackageSource& p) {
   visit("release", p.release);
@@ -141,6 +145,7 @@ void describe(V& visit, Offer& m) {
   visit("writes_outputs_file", m.writes_outputs_file);
   visit("reads_outputs", m.reads_outputs);
   visit("time_limit", m.time_limit);
+  visit("credit", m.credit);
 }
 template <class V>
 void describe(V& visit, OutputAck& m) {

@@ -27,6 +27,9 @@ Result<Value> parse_body(std::string_view type, std::string_view body) {
 
 namespace {
 
+/// A day, in milliseconds: no peer can send another to sleep for longer.
+constexpr std::int64_t longest_pace = 24 * 3600 * 1000;
+
 Result<> at_most(std::size_t size, std::size_t limit, const char* field) {
   if (size <= limit) return ok();
   return fail(ErrorKind::bad_data, std::string("the field '") + field + "' has " + std::to_string(size) +
@@ -58,8 +61,12 @@ Result<> check_bounds(const Finished& message) {
   return fail(ErrorKind::bad_data, "'tail' does not reach from 'tail_offset' to 'output_bytes'");
 }
 Result<> check_bounds(const Welcome& message) {
-  TRYV(between(message.heartbeat.count(), 1, 24 * 3600 * 1000, "heartbeat"));
+  TRYV(between(message.heartbeat.count(), 1, longest_pace, "heartbeat"));
   return between(message.missed_beats, 1, 1000, "missed_beats");
+}
+Result<> check_bounds(const Pong& message) { return between(message.heartbeat.count(), 0, longest_pace, "heartbeat"); }
+Result<> check_bounds(const Refused& message) {
+  return between(message.retry_after.count(), 0, longest_pace, "retry_after");
 }
 Result<> check_bounds(const ClientCredit& message) { return between(message.batches, 1, 1000, "batches"); }
 Result<> check_bounds(const request::Enrol& message) { return exactly_32(message.public_key, "public_key"); }

@@ -64,6 +64,17 @@ TEST(Messages, FieldsThatAreMissingKeepTheirDefaultsAndUnknownOnesAreIgnored) {
   EXPECT_EQ(std::get<Welcome>(welcome.value()).heartbeat, Millis{10'000});
 }
 
+TEST(Messages, NobodyIsSentToSleepForLongerThanADay) {
+  constexpr std::int64_t too_long = 25 * 3600 * 1000;
+  for (const std::int64_t millis : {std::int64_t{-1}, too_long}) {
+    EXPECT_FALSE(decode_to_agent("refused", packed({{"kind", "temporary"}, {"retry_after", millis}})));
+    EXPECT_FALSE(decode_to_agent("pong", packed({{"heartbeat", millis}})));
+  }
+  EXPECT_EQ(std::get<Pong>(decode_to_agent("pong", packed({})).value()).heartbeat, Millis{0}) << "as before";
+  EXPECT_EQ(std::get<Refused>(decode_to_agent("refused", packed({{"kind", "temporary"}})).value()).retry_after,
+            Millis{0});
+}
+
 TEST(Messages, RawKeysAreBinary) {
   const std::string key(32, '\xfe');
   const TypedBody typed = encode(FromAgent(Join{.name = "a", .public_key = key, .host = {}, .labels = {}}));

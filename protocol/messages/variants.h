@@ -29,6 +29,8 @@ Result<> check_bounds(const Hello& message);
 Result<> check_bounds(const Output& message);
 Result<> check_bounds(const Finished& message);
 Result<> check_bounds(const Welcome& message);
+Result<> check_bounds(const Pong& message);
+Result<> check_bounds(const Refused& message);
 Result<> check_bounds(const ClientCredit& message);
 Result<> check_bounds(const request::Enrol& message);
 Result<> check_bounds(const request::ListJobs& message);

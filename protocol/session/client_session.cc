@@ -1,6 +1,7 @@
 #include "protocol/session/client_session.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace escape::protocol {
 namespace {
@@ -10,11 +11,19 @@ constexpr Millis shortest_heartbeat{10};
 constexpr Millis longest_heartbeat{3'600'000};
 constexpr int most_missed_beats = 100;
 
+constexpr Instant never{std::numeric_limits<std::int64_t>::max()};
+
+/// A controller that says "later" cannot mean next week.
+constexpr Millis longest_busy{600'000};
+
+Micros scaled(Micros duration, double by) {
+  return Micros{static_cast<std::int64_t>(static_cast<double>(duration.count()) * std::clamp(by, 0.0, 1.0))};
+}
+
 Micros retry_delay(const ClientSession::Limits& limits, int failures, double jitter) {
   Micros ceiling = limits.first_retry;
   for (int doubled = 0; doubled < failures && ceiling < limits.max_retry; ++doubled) ceiling *= 2;
-  ceiling = std::min<Micros>(ceiling, limits.max_retry);
-  return Micros{static_cast<std::int64_t>(static_cast<double>(ceiling.count()) * std::clamp(jitter, 0.0, 1.0))};
+  return scaled(std::min<Micros>(ceiling, limits.max_retry), jitter);
 }
 
 bool is_zeros(std::string_view bytes) { return bytes.find_first_not_of('\0') == std::string_view::npos; }
@@ -43,8 +52,12 @@ ClientSession::Action ClientSession::next(Instant now, double jitter) {
     return Action::close;
   }
   // Silence of ours is broken for the other side's sake; silence of theirs is questioned for ours, once per beat.
-  const bool ping_due = now >= last_sent_ + heartbeat_ || now >= std::max(last_heard_, last_ping_) + heartbeat_;
-  if (ping_due) last_ping_ = last_sent_ = now;
+  const bool ping_due =
+      now >= last_sent_ + heartbeat_ || now >= std::max(last_heard_, last_ping_) + heartbeat_ || now >= first_ping_;
+  if (ping_due) {
+    last_ping_ = last_sent_ = now;
+    first_ping_ = never;
+  }
   arm();
   return ping_due ? Action::send_ping : Action::none;
 }
@@ -66,6 +79,18 @@ void ClientSession::on_lost(Instant now, double jitter) {
   ++failures_;
 }
 
+void ClientSession::on_busy(Instant now, Millis retry_after, double jitter) {
+  if (state_ == State::waiting && !is_connecting_) return;
+  on_lost(now, jitter);
+  wake_at_ = wake_at_ + std::clamp(retry_after, Millis{0}, longest_busy);
+}
+
+void ClientSession::on_pace(Millis heartbeat) {
+  if (state_ != State::open || heartbeat <= Millis{0}) return;
+  heartbeat_ = std::clamp(heartbeat, shortest_heartbeat, longest_heartbeat);
+  arm();
+}
+
 void ClientSession::on_traffic(Instant now) {
   last_heard_ = now;
   if (state_ == State::open) arm();
@@ -76,8 +101,8 @@ void ClientSession::on_sent(Instant now) {
   if (state_ == State::open) arm();
 }
 
-void ClientSession::on_welcome(Instant now, Millis heartbeat, int missed_beats, std::string_view instance,
-                               Epoch epoch) {
+void ClientSession::on_welcome(Instant now, Millis heartbeat, int missed_beats, std::string_view instance, Epoch epoch,
+                               double first_beat) {
   if (state_ != State::greeting) return;
   state_ = State::open;
   failures_ = 0;
@@ -85,11 +110,12 @@ void ClientSession::on_welcome(Instant now, Millis heartbeat, int missed_beats, 
   missed_beats_ = std::clamp(missed_beats, 1, most_missed_beats);
   remember(std::string(instance), epoch);
   last_heard_ = last_sent_ = last_ping_ = now;
+  first_ping_ = first_beat < 1.0 ? now + scaled(heartbeat_, first_beat) : never;
   arm();
 }
 
 void ClientSession::arm() {
-  wake_at_ = std::min({last_heard_ + heartbeat_ * missed_beats_, last_sent_ + heartbeat_,
+  wake_at_ = std::min({last_heard_ + heartbeat_ * missed_beats_, last_sent_ + heartbeat_, first_ping_,
                        std::max(last_heard_, last_ping_) + heartbeat_});
 }
 

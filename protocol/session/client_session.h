@@ -42,9 +42,17 @@ class ClientSession {
 
   void on_connected(Instant now);            ///< the transport is up
   void on_lost(Instant now, double jitter);  ///< transport down or refused; repeating it does nothing
-  void on_traffic(Instant now);              ///< any message of the other side
-  /// Opens the session and takes instance and epoch as `remember` does. Ignored unless greeting.
-  void on_welcome(Instant now, Millis heartbeat, int missed_beats, std::string_view instance, Epoch epoch);
+  /// The other side has too much to do just now: as `on_lost`, but come back no sooner than `retry_after`, and the
+  /// jitter on top, so that those who heard the same do not come back as one.
+  void on_busy(Instant now, Millis retry_after, double jitter);
+  void on_traffic(Instant now);  ///< any message of the other side
+  /// Opens the session and takes instance and epoch as `remember` does. Ignored unless greeting. The first ping is due
+  /// after `first_beat` of a heartbeat (below 1; 1: after a silence as any other): a fleet that was welcomed within a
+  /// second must not beat as one for ever.
+  void on_welcome(Instant now, Millis heartbeat, int missed_beats, std::string_view instance, Epoch epoch,
+                  double first_beat = 1.0);
+  /// A new pace in the open session; zero is as before.
+  void on_pace(Millis heartbeat);
   void on_sent(Instant now);
 
   State state() const { return state_; }
@@ -75,6 +83,7 @@ class ClientSession {
   Instant last_heard_{};
   Instant last_sent_{};
   Instant last_ping_{};
+  Instant first_ping_{};  ///< due then at the latest, whatever the pace
   std::string session_;
   std::uint64_t sent_ = 0;  ///< sequence of the last message each way
   std::uint64_t received_ = 0;

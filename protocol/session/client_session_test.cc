@@ -187,6 +187,69 @@ TEST(ClientSession, AnyTrafficCountsAsLife) {
   }
 }
 
+// What the controller says it can take, and jitter on top of it: those who heard the same moment do not come as one.
+TEST(ClientSession, ComesBackNoSoonerThanABusyControllerAsks) {
+  for (const double jitter : {0.0, 0.5, 0.999}) {
+    ClientSession session(limits());
+    ASSERT_EQ(session.next(at(0), 0), Action::connect);
+    session.on_connected(at(0));
+    ASSERT_EQ(session.next(at(0), 0), Action::send_hello);
+    session.on_busy(at(100), Millis{4'000}, jitter);
+    EXPECT_EQ(session.state(), State::waiting);
+    EXPECT_EQ(millis_of(session.wake_at()), 4'100 + static_cast<std::int64_t>(1'000 * jitter));
+    const Instant due = session.wake_at();
+    session.on_busy(at(200), Millis{9'000}, jitter);
+    session.on_lost(at(200), jitter);
+    EXPECT_EQ(session.wake_at(), due) << "one refusal, however often it is told";
+    EXPECT_EQ(session.next(due + Micros{-1}, 0), Action::none);
+    EXPECT_EQ(session.next(due, 0), Action::connect);
+    session.on_busy(due, Millis{1'000}, 1.0);
+    EXPECT_EQ(session.wake_at() - due, Micros{3'000'000}) << "it was a failed try like others";
+  }
+}
+
+TEST(ClientSession, IsNotSentAwayForDays) {
+  ClientSession session(limits());
+  ASSERT_EQ(session.next(at(0), 0), Action::connect);
+  session.on_busy(at(0), std::chrono::hours(24 * 365), 0);
+  EXPECT_EQ(millis_of(session.wake_at()), 600'000);
+  ASSERT_EQ(session.next(session.wake_at(), 0), Action::connect);
+  session.on_busy(at(600'000), Millis{-5'000}, 0);
+  EXPECT_EQ(millis_of(session.wake_at()), 600'000);
+}
+
+TEST(ClientSession, BeatsAtThePaceThatIsSetOnTheWay) {
+  ClientSession session = open_session();
+  session.on_pace(Millis{4'000});
+  EXPECT_EQ(millis_of(session.wake_at()), 4'000);
+  EXPECT_EQ(session.next(at(3'999), 0), Action::none) << "three beats of the old pace have passed";
+  EXPECT_EQ(session.next(at(4'000), 0), Action::send_ping);
+  session.on_traffic(at(4'001));
+  session.on_pace(Millis{500});
+  EXPECT_EQ(session.next(at(4'500), 0), Action::send_ping);
+  session.on_pace(Millis{0});
+  EXPECT_EQ(millis_of(session.wake_at()), 5'000) << "zero is as before";
+  EXPECT_EQ(session.next(at(5'501), 0), Action::close);
+  session.on_pace(Millis{60'000});
+  EXPECT_EQ(session.state(), State::waiting);
+}
+
+TEST(ClientSession, SpreadsTheFirstBeatsOfAFleet) {
+  for (const double first_beat : {0.0, 0.25, 0.75}) {
+    ClientSession session(limits());
+    ASSERT_EQ(session.next(at(0), 0), Action::connect);
+    session.on_connected(at(0));
+    ASSERT_EQ(session.next(at(0), 0), Action::send_hello);
+    session.on_welcome(at(0), Millis{20'000}, 3, instance_id, 5, first_beat);
+    const auto first = static_cast<std::int64_t>(20'000 * first_beat);
+    EXPECT_EQ(millis_of(session.wake_at()), first);
+    EXPECT_EQ(session.next(at(first), 0), Action::send_ping);
+    EXPECT_EQ(session.next(at(first), 0), Action::none);
+    session.on_traffic(at(first + 1));
+    EXPECT_EQ(millis_of(session.wake_at()), first + 20'000);
+  }
+}
+
 TEST(ClientSession, BoundsWhatAWelcomeAsksFor) {
   ClientSession session(limits());
   ASSERT_EQ(session.next(at(0), 0), Action::connect);

@@ -252,9 +252,10 @@ std::vector<ToAgent> to_agent_samples() {
               .inventory_port = 7770,
               .inventory_url = "http://inventory.example:7770",
               .forget = {{9, 1}, {10, 0}},
-              .cancel = {{11, 2}}},
+              .cancel = {{11, 2}},
+              .credit = 131'072},
       Refused{.kind = "refused", .message = "The agent 'stage-1' was removed.", .is_final = true},
-      Pong{},
+      Pong{.heartbeat = Millis{20'000}},
       Offer{.task = {12, 1},
             .attempt = 2,
             .environment = "stage",
@@ -272,7 +273,8 @@ std::vector<ToAgent> to_agent_samples() {
             .outputs_before = {{"url", "http://before"}},
             .writes_outputs_file = true,
             .reads_outputs = true,
-            .time_limit = Millis{90'000}},
+            .time_limit = Millis{90'000},
+            .credit = 65'536},
       OutputAck{.task = {12, 1}, .attempt = 2, .offset = 65'536, .credit = 524'288},
       ResultCommitted{.task = {12, 1}, .attempt = 6},
       Cancel{.task = {12, 1}, .attempt = 7, .grace = Millis{5'000}},
@@ -288,7 +290,8 @@ std::vector<FromClient> from_client_samples() {
 }
 
 std::vector<ToClient> to_client_samples() {
-  std::vector<ToClient> samples{Pong{}, Refused{.kind = "temporary", .message = "Greet first.", .is_final = false}};
+  std::vector<ToClient> samples{
+      Pong{}, Refused{.kind = "temporary", .message = "Greet first.", .is_final = false, .retry_after = Millis{4'000}}};
   for (Reply& reply : replies()) {
     samples.push_back(ClientReply{.id = "000102030405060708090a0b0c0d0e0f", .reply = std::move(reply)});
   }
