@@ -55,6 +55,7 @@ Result<> bind_all(Context::Impl& context, const Listener::Options& options, Role
       SocketPointer& socket = is_inproc(endpoint) ? impl.inproc : impl.tcp;
       if (!socket) {
         socket = make_socket(context, role);
+        if (options.send_queue > 0) socket->set(zmq::sockopt::sndhwm, options.send_queue);
         if (!is_inproc(endpoint)) set_curve_server(*socket, options.keys, options.zap_domain);
       }
       if (!is_inproc(endpoint)) set_address_family(*socket, endpoint);
@@ -67,8 +68,9 @@ Result<> bind_all(Context::Impl& context, const Listener::Options& options, Role
   return ok();
 }
 
-/// The message that waits on one socket, or nothing; `was_dropped` tells of one that was not fit to give.
-std::optional<Received> receive_from(zmq::socket_t& socket, bool from_tcp, bool& was_dropped) {
+/// The message that waits on one socket, or nothing; `was_dropped` tells of one that was not fit to give. `live` is
+/// null for inproc.
+std::optional<Received> receive_from(zmq::socket_t& socket, LiveConnections* live, bool& was_dropped) {
   was_dropped = false;
   std::optional<std::vector<zmq::message_t>> frames = receive_frames(socket);
   if (!frames) return std::nullopt;
@@ -76,10 +78,11 @@ std::optional<Received> receive_from(zmq::socket_t& socket, bool from_tcp, bool&
   const std::string id = to_bytes(frames->front());
   if (frames->size() < 2 || frames->size() > most_frames || !is_generated(id)) return std::nullopt;
   Received received;
-  received.peer.route = (from_tcp ? tcp_mark : inproc_mark) + id;
-  if (from_tcp) {
+  received.peer.route = (live ? tcp_mark : inproc_mark) + id;
+  if (live) {
     received.peer.key = from_hex(user_id_of((*frames)[1]));
     if (received.peer.key.size() != 32) return std::nullopt;
+    live->note((*frames)[1], received.peer.key, id);
   }
   for (std::size_t i = 1; i < frames->size(); ++i) received.frames.push_back(to_bytes((*frames)[i]));
   was_dropped = false;
@@ -112,7 +115,8 @@ std::optional<Received> Listener::receive() {
     const SocketPointer& socket = inproc ? impl_->inproc : impl_->tcp;
     bool was_dropped = socket != nullptr;
     while (was_dropped) {
-      if (std::optional<Received> received = receive_from(*socket, !inproc, was_dropped)) return received;
+      LiveConnections* live = inproc ? nullptr : &impl_->live;
+      if (std::optional<Received> received = receive_from(*socket, live, was_dropped)) return received;
       if (was_dropped) ++impl_->dropped;
     }
   }
@@ -144,5 +148,20 @@ void Listener::publish(const std::vector<std::string>& frames) {
     }
   }
 }
+
+void Listener::take_subscribers(const std::function<bool(std::string_view key)>& may_listen) {
+  if (!impl_->tcp) return;
+  while (std::optional<std::vector<zmq::message_t>> frames = receive_frames(*impl_->tcp)) {
+    zmq::message_t& asked = frames->front();
+    const std::string key = from_hex(user_id_of(asked));
+    LiveConnections::Known* known = impl_->live.note(asked, key, {});
+    const bool is_greedy = known && ++known->subscriptions > most_subscriptions;
+    if (!is_greedy && may_listen(key)) continue;
+    if (is_greedy) log_warn("cut a listener of the events: it asked for more than {} topics", most_subscriptions);
+    impl_->live.cut(key);
+  }
+}
+
+int Listener::cut(std::string_view key) { return impl_->live.cut(key); }
 
 }  // namespace escape::transport

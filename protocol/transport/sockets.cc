@@ -15,7 +15,7 @@ constexpr int heartbeat_ms = 10'000;
 constexpr int heartbeat_limit_ms = 30'000;
 constexpr int linger_ms = 1'000;
 constexpr int queue_length = 1'000;
-constexpr int published_queue_length = 100'000;
+constexpr int published_queue_length = 10'000;
 constexpr int subscribed_queue_length = 10'000;
 constexpr int backlog = 1'024;
 /// CURVE adds some bytes to a frame, which must not make the largest legal one illegal.
@@ -28,7 +28,7 @@ zmq::socket_type type_of(Role role) {
     case Role::router:
       return zmq::socket_type::router;
     case Role::publisher:
-      return zmq::socket_type::pub;
+      return zmq::socket_type::xpub;  // as PUB, and tells who subscribes
     case Role::dealer:
       return zmq::socket_type::dealer;
     case Role::subscriber:
@@ -55,6 +55,8 @@ SocketPointer make_socket(Context::Impl& context, Role role) {
   socket->set(zmq::sockopt::tcp_keepalive_intvl, 10);
   socket->set(zmq::sockopt::tcp_keepalive_cnt, 6);
   if (role == Role::router) socket->set(zmq::sockopt::router_mandatory, true);
+  // Every subscription is told, not only the first to a topic: each names the key behind it.
+  if (role == Role::publisher) socket->set(zmq::sockopt::xpub_verbose, true);
   if (connects) {
     socket->set(zmq::sockopt::immediate, true);
     socket->set(zmq::sockopt::reconnect_ivl, -1);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,26 @@ namespace escape::transport {
 /// Shared, so that a Poller can see that a socket has gone.
 using SocketPointer = std::shared_ptr<zmq::socket_t>;
 
+/// Which key speaks through which TCP connection, so that those of one key can be ended: libzmq has no call for it, but
+/// tells the descriptor, and a connection that was shut down beneath it is cleaned up like any other that ended. No
+/// larger than the process has descriptors: a new connection takes the place of the one whose number it got.
+class LiveConnections {
+ public:
+  struct Known {
+    std::string key;
+    std::string route;
+    std::string remote_end;  ///< tells the connection from a later one with the same descriptor
+    int subscriptions = 0;
+  };
+  /// A message of `key` has come. `route` names the connection where there is one (ROUTER). Null: not over TCP.
+  Known* note(zmq::message_t& frame, const std::string& key, const std::string& route);
+  /// How many were ended.
+  int cut(std::string_view key);
+
+ private:
+  std::map<int, Known> by_descriptor_;
+};
+
 struct Context::Impl {
   explicit Impl(int io_threads) : context(io_threads) {}
   zmq::context_t context;
@@ -28,6 +49,7 @@ struct Listener::Impl {
   SocketPointer inproc;  ///< plain; null without an inproc endpoint
   int port = 0;
   std::uint64_t dropped = 0;
+  LiveConnections live;
   bool inproc_first = false;  ///< whose turn it is, so that neither starves the other
 };
 

@@ -61,6 +61,7 @@ class Listener {
     std::vector<std::string> endpoints;  ///< "tcp://0.0.0.0:7771" (port 0 or * = any free), "inproc://agents"
     std::string zap_domain;              ///< "agents", "clients", "events"
     KeyPair keys;                        ///< unused when every endpoint is inproc
+    int send_queue = 0;                  ///< messages for one slow peer before they are dropped; 0: as README.md says
   };
   /// Error: conflict "… is in use", bad_configuration for an unusable address or key, no_permission for a low port;
   /// internal when a tcp endpoint is asked for before there is a Gatekeeper (without one CURVE would let everybody in).
@@ -78,6 +79,13 @@ class Listener {
   /// Publisher: to all subscribers; the first frame is the topic. Never blocks; a subscriber that is too slow loses
   /// messages.
   void publish(const std::vector<std::string>& frames);
+  /// Publisher: takes in who has subscribed since; call it when the poller wakes. Subscribers whose key may not listen
+  /// any more, or who ask for more than `most_subscriptions`, are cut off.
+  void take_subscribers(const std::function<bool(std::string_view key)>& may_listen);
+  static constexpr int most_subscriptions = 100;
+  /// Ends every TCP connection through which this key has spoken (or subscribed), since ZAP is asked at handshakes
+  /// only; what is still queued for it is lost. How many there were.
+  int cut(std::string_view key);
 
   struct Impl;
   Impl& impl() const { return *impl_; }
@@ -90,7 +98,7 @@ class Listener {
 /// Answers the ZAP questions of every CURVE listener of the context. Make it before the first tcp listener. Polled in
 /// the same loop as the listeners; `is_allowed(domain, key)` answers from memory. An unknown key is answered 400
 /// (final) and reported to `on_refused`. Asked at handshakes only: a key that is taken away keeps its connection until
-/// the loop stops serving its peer.
+/// `Listener::cut`.
 class Gatekeeper {
  public:
   using IsAllowed = std::function<bool(std::string_view domain, std::string_view key)>;

@@ -305,6 +305,90 @@ TEST(Transport, APeerThatDoesNotReadFillsItsOwnQueueOnly) {
   expect_round_trip(world, *listener, *friendly, keys.public_key);
 }
 
+TEST(Transport, TheConnectionsOfAKeyCanBeEndedAndNoOthers) {
+  World world;
+  const auto listener = world.router();
+  const KeyPair removed = world.known();
+  const KeyPair keys = world.known();
+  const auto friendly = world.dealer(world.to(listener->port(), keys));
+  expect_round_trip(world, *listener, *friendly, keys.public_key);
+  const auto first = world.dealer(world.to(listener->port(), removed));
+  const auto second = world.dealer(world.to(listener->port(), removed));
+  expect_round_trip(world, *listener, *first, removed.public_key);
+  expect_round_trip(world, *listener, *second, removed.public_key);
+
+  EXPECT_EQ(listener->cut(removed.public_key), 2);
+  EXPECT_TRUE(world.until_state(*first, State::lost));
+  EXPECT_TRUE(world.until_state(*second, State::lost));
+  EXPECT_EQ(listener->cut(removed.public_key), 0);
+  expect_round_trip(world, *listener, *friendly, keys.public_key);
+
+  // Numbers of descriptors are given anew: who came later under one must not be taken for the one that was cut.
+  const auto again = world.dealer(world.to(listener->port(), removed));
+  expect_round_trip(world, *listener, *again, removed.public_key);
+  const auto later = world.dealer(world.to(listener->port(), keys));
+  expect_round_trip(world, *listener, *later, keys.public_key);
+  EXPECT_EQ(listener->cut(removed.public_key), 1);
+  EXPECT_TRUE(world.until_state(*again, State::lost));
+  expect_round_trip(world, *listener, *later, keys.public_key);
+}
+
+TEST(Transport, AConnectionThatEndedByItselfIsNotCutInPlaceOfANewerOne) {
+  World world;
+  const auto listener = world.router();
+  const KeyPair removed = world.known();
+  const KeyPair keys = world.known();
+  auto gone = world.dealer(world.to(listener->port(), removed));
+  expect_round_trip(world, *listener, *gone, removed.public_key);
+  gone.reset();
+  // The number that is free now is the next one that the kernel gives.
+  std::vector<std::unique_ptr<Connection>> newer;
+  for (int i = 0; i < 5; ++i) {
+    newer.push_back(world.dealer(world.to(listener->port(), keys)));
+    ASSERT_TRUE(world.until_state(*newer.back(), State::ready));
+  }
+  (void)listener->cut(removed.public_key);
+  for (const auto& connection : newer) expect_round_trip(world, *listener, *connection, keys.public_key);
+}
+
+TEST(Transport, WhoMayNotListenAnyMoreIsCutFromThePublisher) {
+  World world;
+  const auto publisher = world.publisher();
+  const KeyPair removed = world.known();
+  const auto one = world.subscriber(world.to(publisher->port(), removed), {""});
+  const auto other = world.subscriber(world.to(publisher->port(), world.known()), {""});
+  const auto may_listen = [&](std::string_view key) { return world.known_keys.contains(std::string(key)); };
+  expect_published(world, *publisher, *one, "warm");
+  expect_published(world, *publisher, *other, "warm");
+  publisher->take_subscribers(may_listen);
+
+  world.known_keys.erase(removed.public_key);
+  EXPECT_EQ(publisher->cut(removed.public_key), 1) << "the same topic as another's: its subscription is told, too";
+  EXPECT_TRUE(world.until_state(*one, State::lost));
+  expect_published(world, *publisher, *other, "still there");
+
+  // Whoever shook hands before the removal, and whose subscription is found only after it.
+  const KeyPair late_key = world.known();
+  const auto late = world.subscriber(world.to(publisher->port(), late_key), {""});
+  expect_published(world, *publisher, *late, "in time");
+  world.known_keys.erase(late_key.public_key);
+  publisher->take_subscribers(may_listen);
+  EXPECT_TRUE(world.until_state(*late, State::lost));
+  expect_published(world, *publisher, *other, "and still");
+}
+
+TEST(Transport, AListenerThatAsksForTooManyTopicsIsCut) {
+  World world;
+  const auto publisher = world.publisher();
+  Frames topics;
+  for (int i = 0; i <= Listener::most_subscriptions; ++i) topics.push_back("topic " + std::to_string(i));
+  const auto greedy = world.subscriber(world.to(publisher->port(), world.known()), topics);
+  EXPECT_TRUE(world.until([&] {
+    publisher->take_subscribers([](std::string_view) { return true; });
+    return greedy->state() == State::lost;
+  }));
+}
+
 TEST(Transport, AMessageAboveTheLimitIsNotSent) {
   World world;
   const auto listener = world.router();
