@@ -78,18 +78,21 @@ void Core::Impl::open_session(const AgentId& agent, SessionId session, const pro
   Presence& here = presence[agent];
   const bool was_lost = here.liveness == "offline";
   sessions[session] = agent;
+  awaited.erase(agent);
+  here.beat = here.told = pace();
   here.session = session;
   here.liveness = "online";
   here.was_here = true;
   here.heard = now.steady;
   here.seen = now.wall;
-  timers.set({TimerKind::liveness, agent, {}}, now.steady + settings.heartbeat + settings.heartbeat / 2);
+  timers.set({TimerKind::liveness, agent, {}}, now.steady + suspect_after(here));
   if (!rows.state().agents.contains(agent)) return;
   Agent& row = rows.edit_agent(agent);
   row.host = hello.host;
   row.labels = hello.labels.empty() ? row.labels : hello.labels;
   row.last_seen = now.wall;
   row.clock_ahead_micros = hello.sent_at.is_set() ? (hello.sent_at - now.wall).count() : 0;
+  row.is_connected = true;
   if (was_lost) tell("agent.connected", agent, {row.environment, ""}, 0, {{"agent", agent}});
 }
 
@@ -101,8 +104,9 @@ void Core::Impl::reconcile(const AgentId& agent, SessionId session, const protoc
   if (auto row = rows.state().agents.find(agent); row != rows.state().agents.end()) {
     welcome.environment = row->second.environment;
   }
-  welcome.heartbeat = settings.heartbeat;
+  welcome.heartbeat = presence[agent].told;
   welcome.missed_beats = settings.missed_beats;
+  welcome.credit = output_credit();
   welcome.inventory_port = settings.inventory_port;
   welcome.inventory_url = settings.inventory_url;
 
@@ -158,8 +162,9 @@ void Core::Impl::check_liveness(const AgentId& agent) {
   auto found = presence.find(agent);
   if (found == presence.end() || found->second.liveness == "offline") return;
   Presence& here = found->second;
-  const Instant suspect_at = here.heard + (settings.heartbeat + settings.heartbeat / 2);
-  const Instant lost_at = here.heard + settings.heartbeat * std::max(settings.missed_beats, 2);
+  if (awaited.contains(agent)) return lose_agent(agent, "it has not come back since the controller started");
+  const Instant suspect_at = here.heard + suspect_after(here);
+  const Instant lost_at = here.heard + lost_after(here);
   if (now.steady >= lost_at) {
     return lose_agent(agent, "it has been silent for " + to_short_text(now.steady - here.heard));
   }
@@ -172,6 +177,7 @@ void Core::Impl::check_liveness(const AgentId& agent) {
 void Core::Impl::lose_agent(const AgentId& agent, std::string_view why) {
   Presence& here = presence[agent];
   timers.cancel({TimerKind::liveness, agent, {}});
+  awaited.erase(agent);
   here.liveness = "offline";
   if (here.session != 0) {
     sessions.erase(here.session);
@@ -181,6 +187,7 @@ void Core::Impl::lose_agent(const AgentId& agent, std::string_view why) {
   if (rows.state().agents.contains(agent)) {
     Agent& row = rows.edit_agent(agent);
     row.last_seen = here.seen;
+    row.is_connected = false;
     tell("agent.lost", agent, {row.environment, ""}, 0, {{"agent", agent}, {"reason", why}});
   }
   if (auto bound = work.find(agent); bound != work.end()) {

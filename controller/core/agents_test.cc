@@ -145,6 +145,8 @@ TEST_F(AgentsTest, after_a_restart_a_missing_agent_makes_the_task_unknown) {
   const JobId job = h.deploy(app);
   h.restart();
   h.tick(h.settings.agent_wait);
+  EXPECT_EQ(h.state().tasks.at({job, 1}).phase, TaskPhase::accepted) << "it may still be on its way back";
+  h.tick(h.settings.return_lease);
   EXPECT_EQ(h.state().tasks.at({job, 1}).phase, TaskPhase::unknown);
   EXPECT_EQ(h.job(job).phase, JobPhase::running);
 }

@@ -25,6 +25,8 @@ Timestamp Core::last_seen(const AgentId& agent) const {
   return row == state().agents.end() ? Timestamp{} : row->second.last_seen;
 }
 
+Millis Core::pace() const { return impl_->pace(); }
+
 bool Core::is_allowed(std::string_view domain, std::string_view key) const { return impl_->is_allowed(domain, key); }
 const Principal* Core::principal_of(std::string_view key) const { return impl_->principal_of(key); }
 
@@ -61,7 +63,7 @@ void Core::Impl::on_input(const input::AgentMessage& got) {
   std::visit(overloaded{
                  [](const protocol::Join&) {},   // above
                  [](const protocol::Hello&) {},  // above
-                 [&](const protocol::Ping&) { send(got.session, protocol::Pong{}); },
+                 [&](const protocol::Ping&) { send(got.session, protocol::Pong{tell_pace(agent)}); },
                  [&](const protocol::Bye&) { lose_agent(agent, "it was stopped"); },
                  [&](const auto& report) { on_message(agent, got.session, report); },
              },
@@ -134,6 +136,7 @@ void Core::Impl::on_input(const input::Tick&) {
 
 void Core::Impl::on_input(const input::Started&) {
   forget_invitations();
+  await_fleet();
   std::vector<JobId> running;
   for (const auto& [number, job] : rows.state().jobs) {
     if (job.phase == JobPhase::running) running.push_back(number);

@@ -19,8 +19,12 @@ namespace escape::controller {
 using SessionId = std::uint64_t;
 
 struct Settings {
-  Millis heartbeat{10'000};
+  Millis heartbeat{10'000};  ///< the shortest; it grows with the fleet
   int missed_beats = 3;
+  int fleet_beats_per_second = 50;  ///< of all agents together
+  /// After a start, until an agent that was connected before counts as lost: longer than any agent's pause between two
+  /// tries (60 s) and the try itself.
+  Millis return_lease{120'000};
   Millis agent_wait{60'000};  ///< an offer that never left because the agent is away fails its job after this
   Millis resend_offer{5'000};
   Millis step_time_limit{3'600'000};
@@ -68,11 +72,13 @@ struct SessionGone {
 struct Tick {};
 /// First input of a life: re-derives what was not sent before the last one ended.
 struct Started {};
+/// This process was stopped or stuck for longer than a heartbeat. Give it before the tick that follows.
+struct Resumed {};
 
 }  // namespace input
 
 using Input = std::variant<input::AgentMessage, input::ClientMessage, input::Resolved, input::Published,
-                           input::SessionGone, input::Tick, input::Started>;
+                           input::SessionGone, input::Tick, input::Started, input::Resumed>;
 
 /// What must happen because of one input. Carried out in this order, in one place: write (one synced batch per loop
 /// turn), then send, then arm.
@@ -116,6 +122,8 @@ class Core {
   /// "online", "suspect", "offline" for an enrolled agent.
   std::string_view liveness(const AgentId& agent) const;
   Timestamp last_seen(const AgentId& agent) const;
+  /// The heartbeat of each agent, for the fleet as large as it is now.
+  Millis pace() const;
 
   /// ZAP: whether a CURVE key may speak on a socket of that domain ("agents", "clients", "events").
   bool is_allowed(std::string_view domain, std::string_view key) const;

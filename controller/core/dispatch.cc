@@ -130,6 +130,7 @@ protocol::Offer Core::Impl::offer_of(const Task& task) {
   offer.writes_outputs_file = writes_outputs_file(task.step);
   offer.reads_outputs = reads_outputs(task.step);
   offer.time_limit = job.step_time_limit > Millis{0} ? job.step_time_limit : settings.step_time_limit;
+  offer.credit = output_credit();
   return offer;
 }
 
@@ -152,8 +153,11 @@ void Core::Impl::cancel_timers(TaskId id) {
 /// need a moment.
 void Core::Impl::wait_for_agent(TaskId id) {
   cancel_timers(id);
-  timers.set({TimerKind::wait, {}, id}, now.steady + settings.agent_wait);
-  auto known = presence.find(rows.state().tasks.at(id).agent);
+  const AgentId& agent = rows.state().tasks.at(id).agent;
+  const Micros wait =
+      awaited.contains(agent) ? std::max(settings.agent_wait, settings.return_lease) : settings.agent_wait;
+  timers.set({TimerKind::wait, {}, id}, now.steady + wait);
+  auto known = presence.find(agent);
   if (known != presence.end() && known->second.was_here && known->second.liveness == "offline") return give_notice(id);
   timers.set({TimerKind::notice, {}, id}, now.steady + std::min<Micros>(quiet_wait, settings.agent_wait / 2));
 }

@@ -49,6 +49,7 @@ struct Core::Impl {
   void on_input(const input::SessionGone& got);
   void on_input(const input::Tick&);
   void on_input(const input::Started&);
+  void on_input(const input::Resumed&);
   void ignore(std::string why) { effects.ignored = std::move(why); }
   void send(SessionId session, protocol::ToAgent message) {
     effects.to_agents.push_back({session, std::move(message)});
@@ -139,6 +140,7 @@ struct Core::Impl {
   void on_message(const AgentId& agent, SessionId session, const protocol::Output& got);
   void on_message(const AgentId& agent, SessionId session, const protocol::Finished& got);
   void accept(TaskId id);
+  void acknowledge(SessionId session, TaskId id, Attempt attempt, std::uint64_t offset);
   void append_output(TaskId id, std::uint64_t offset, std::string_view bytes);
   void settle_task(TaskId id, protocol::TaskOutcome outcome, int exit_status, std::string message);
   void after_step(TaskId id);
@@ -163,6 +165,8 @@ struct Core::Impl {
     int returns = 0;                     ///< how often one of them came back
     std::string rival{};                 ///< a process on another machine, kept out while the session lives
     Instant rival_at{};
+    Millis told{0};  ///< the heartbeat that it was told last
+    Millis beat{0};  ///< the longest that it may go by
   };
   void on_hello(SessionId session, const std::string& key, const protocol::Hello& hello);
   Result<AgentId> who_greets(const std::string& key, const protocol::Hello& hello) const;
@@ -179,6 +183,14 @@ struct Core::Impl {
   void index_agent(const Agent& agent);
   void bind(TaskId id, const AgentId& agent);
   void unbind(TaskId id);
+
+  // fleet.cc: the pace of all heartbeats together, and a controller that was away
+  Millis pace() const;
+  Millis tell_pace(const AgentId& agent);
+  void await_fleet();
+  std::uint64_t output_credit() const;
+  Micros suspect_after(const Presence& here) const;
+  Micros lost_after(const Presence& here) const;
 
   // converge_job.cc
   void begin_converge(JobId number);
@@ -203,6 +215,7 @@ struct Core::Impl {
   Timers timers;
   std::map<SessionId, AgentId> sessions;
   std::map<AgentId, Presence> presence;
+  std::set<AgentId> awaited;  ///< connected when the last life ended, not heard in this one
   std::map<std::string, AgentId> agent_by_key;
   std::map<std::string, std::string> principal_by_key;
   std::map<std::string, std::set<AgentId>> agents_of;  ///< by environment

@@ -208,6 +208,7 @@ Result<protocol::Reply> Core::Impl::remove_agent(const Principal& by, const prot
   }
   timers.cancel({TimerKind::liveness, agent.name, {}});
   presence.erase(agent.name);
+  awaited.erase(agent.name);
   agent_by_key.erase(agent.key);
   agents_of[agent.environment].erase(agent.name);
   for (const auto& [key, invitation] : std::map(rows.state().invitations)) {

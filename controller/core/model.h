@@ -107,6 +107,7 @@ struct Agent {
   Timestamp last_seen{};
   std::string conflict;                 ///< which hosts use this key at once: none of them is served; empty: one
   std::int64_t clock_ahead_micros = 0;  ///< of its wall clock, at its last greeting
+  bool is_connected = false;  ///< told so by the event log: a new life of the controller expects it back
   friend bool operator==(const Agent&, const Agent&) = default;
 };
 
@@ -166,9 +167,11 @@ struct RemovedEnvironment {
 };
 struct RemovedAgent {
   AgentId name;
+  std::string key{};  ///< whose connections end
 };
 struct RemovedPrincipal {
   std::string name;
+  std::string key{};
 };
 struct RemovedInvitation {
   std::string key;

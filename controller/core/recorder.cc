@@ -149,10 +149,16 @@ void Recorder::remove_environment(const std::string& name) {
   if (state_.environments.erase(name) != 0) changes_.push_back(RemovedEnvironment{name});
 }
 void Recorder::remove_agent(const AgentId& name) {
-  if (state_.agents.erase(name) != 0) changes_.push_back(RemovedAgent{name});
+  auto found = state_.agents.find(name);
+  if (found == state_.agents.end()) return;
+  changes_.push_back(RemovedAgent{name, found->second.key});
+  state_.agents.erase(found);
 }
 void Recorder::remove_principal(const std::string& name) {
-  if (state_.principals.erase(name) != 0) changes_.push_back(RemovedPrincipal{name});
+  auto found = state_.principals.find(name);
+  if (found == state_.principals.end()) return;
+  changes_.push_back(RemovedPrincipal{name, found->second.key});
+  state_.principals.erase(found);
 }
 void Recorder::remove_invitation(const std::string& key) {
   if (state_.invitations.erase(key) != 0) changes_.push_back(RemovedInvitation{key});

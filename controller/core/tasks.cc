@@ -79,14 +79,13 @@ void Core::Impl::on_message(const AgentId& agent, SessionId session, const proto
     // A sender whose acknowledgement was lost stops only when it hears it again.
     auto known = rows.state().tasks.find(got.task);
     if (known != rows.state().tasks.end() && known->second.agent == agent && known->second.attempt == got.attempt) {
-      send(session,
-           protocol::OutputAck{.task = got.task, .attempt = got.attempt, .offset = known->second.output_bytes});
+      acknowledge(session, got.task, got.attempt, known->second.output_bytes);
     }
     return;
   }
   accept(got.task);
   append_output(got.task, got.offset, got.bytes.bytes);
-  send(session, protocol::OutputAck{.task = got.task, .attempt = got.attempt, .offset = task->output_bytes});
+  acknowledge(session, got.task, got.attempt, task->output_bytes);
 }
 
 /// Commits what is new and joins without a gap; everything else is left to the sender, who is told how far we are.
@@ -133,7 +132,7 @@ void Core::Impl::on_message(const AgentId& agent, SessionId session, const proto
   accept(got.task);
   append_output(got.task, got.tail_offset, got.tail.bytes);
   if (task->output_bytes < got.output_bytes) {
-    return send(session, protocol::OutputAck{.task = got.task, .attempt = got.attempt, .offset = task->output_bytes});
+    return acknowledge(session, got.task, got.attempt, task->output_bytes);
   }
   Task& row = rows.edit(got.task);
   row.outputs = got.outputs;

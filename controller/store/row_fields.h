@@ -94,6 +94,7 @@ void describe(V& visit, Agent& a) {
   visit("last_seen", a.last_seen);
   visit("conflict", a.conflict);
   visit("clock_ahead_micros", a.clock_ahead_micros);
+  visit("is_connected", a.is_connected);
 }
 template <class V>
 void describe(V& visit, Principal& p) {
