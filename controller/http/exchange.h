@@ -1,11 +1,13 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "controller/http/request.h"
 #include "controller/http/response.h"
@@ -15,6 +17,39 @@
 struct MHD_Connection;
 
 namespace escape::http {
+
+/// Bytes of request bodies that wait in memory, of all connections together. Thread: any.
+class BodyBudget {
+ public:
+  explicit BodyBudget(std::uint64_t limit) : limit_(limit) {}
+  /// What one exchange holds of it; given back with the exchange.
+  class Share {
+   public:
+    Share() = default;
+    Share(const Share&) = delete;
+    Share& operator=(const Share&) = delete;
+    ~Share() { give_back(); }
+    /// False: there is no more; what was held is given back.
+    bool take(BodyBudget& budget, std::uint64_t bytes) {
+      budget_ = &budget;
+      held_ += bytes;
+      if (budget.held_.fetch_add(bytes) + bytes <= budget.limit_) return true;
+      give_back();
+      return false;
+    }
+    void give_back() {
+      if (budget_) budget_->held_ -= std::exchange(held_, 0);
+    }
+
+   private:
+    BodyBudget* budget_ = nullptr;
+    std::uint64_t held_ = 0;
+  };
+
+ private:
+  const std::uint64_t limit_;
+  std::atomic<std::uint64_t> held_ = 0;
+};
 
 /// One request and its answer, from the request line until the answer is sent. Thread: the connection's, but for
 /// `response` while the exchange is suspended.
@@ -28,6 +63,7 @@ struct Exchange {
   bool has_begun = false;
   std::uint64_t received = 0;
   std::string body;
+  BodyBudget::Share body_share;
   std::shared_ptr<PackageUpload> upload;  ///< shared with the worker that stores it
   std::optional<Response> response;
 };

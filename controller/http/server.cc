@@ -72,6 +72,7 @@ struct HttpServer::Impl {
   explicit Impl(ServerOptions given) : options(std::move(given)) {}
 
   ServerOptions options;
+  BodyBudget bodies{options.max_bodies};
   int port = 0;
   DownloadCounts downloads;
   ConnectionDeadlines deadlines;
@@ -278,7 +279,13 @@ bool HttpServer::Impl::receive(Exchange& exchange, std::string_view bytes) {
     exchange.body.clear();
     return true;
   }
-  if (is_write(exchange.route.name)) exchange.body += bytes;
+  if (!is_write(exchange.route.name)) return true;
+  if (!exchange.body_share.take(bodies, bytes.size())) {
+    exchange.response = text_response(503, "Too much is being sent here just now; try again");
+    exchange.body = {};
+    return true;
+  }
+  exchange.body += bytes;
   return true;
 }
 

@@ -51,6 +51,7 @@ struct ServerOptions {
       false;  ///< asks for Basic credentials on every path but /health, as the original with a password
   Commit commit;
   std::uint64_t max_package = 16ull << 30;
+  std::uint64_t max_bodies = 128 << 20;  ///< of all requests under way together, but packages, which go to the disk
   Millis head_limit{
       20'000};  ///< for the whole head of a request, from the first byte of the connection or the last answer
   Millis stall_limit{30'000};  ///< no byte in either direction for this long

@@ -17,6 +17,27 @@ std::string without_dates(std::string text) {
   return std::regex_replace(text, std::regex("\"uploaded_at\":\"[^\"]*\""), "\"uploaded_at\":\"T\"");
 }
 
+TEST(Bodies, OfAllRequestsTogetherAreBounded) {
+  RunningServer server([](ServerOptions& options) { options.max_bodies = 100'000; });
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(server.send("POST", api + "/_/register", std::string(200'000, ' ')).status, 503);
+    EXPECT_EQ(server.send("POST", api + "/_/register", std::string(40'000, ' ')).status, 400) << "given back each time";
+  }
+  const int slow = server.connect();
+  const std::string begun =
+      "POST " + api + "/_/register HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n" + std::string(80'000, ' ');
+  ASSERT_EQ(::send(slow, begun.data(), begun.size(), MSG_NOSIGNAL), static_cast<ssize_t>(begun.size()));
+  const auto is_held = [&] { return server.send("POST", api + "/_/register", std::string(60'000, ' ')).status == 503; };
+  const Instant deadline = read_clocks().steady + Micros{20'000'000};
+  bool was_held = false;
+  while (!was_held && read_clocks().steady < deadline) was_held = is_held();
+  EXPECT_TRUE(was_held) << "what a slow sender has sent so far counts";
+  ::close(slow);
+  bool is_free = false;
+  while (!is_free && read_clocks().steady < deadline) is_free = !is_held();
+  EXPECT_TRUE(is_free);
+}
+
 /// What the original's client sends and gets (captures 01 to 04).
 TEST(Captures, ReleaseQueryTagAndDuplicate) {
   RunningServer server;
