@@ -26,6 +26,18 @@ std::string shown_address(const std::string& endpoint) {
   return endpoint.starts_with("tcp://") ? endpoint.substr(6) : endpoint;
 }
 
+/// A larger frame would cost the connection, again and again.
+Result<> check_size(const protocol::ClientRequest& asked) {
+  const std::size_t size = protocol::encode(protocol::FromClient(asked)).body.size();
+  if (size <= protocol::max_message_bytes) return ok();
+  return fail(ErrorKind::usage,
+              "The request '" + std::string(protocol::word_of(asked.request)) + "' has " + std::to_string(size) +
+                  " bytes, more than the " + std::to_string(protocol::max_message_bytes) + " (" +
+                  std::to_string(protocol::max_message_bytes >> 20) + " MiB) that a message may have.",
+              "Make what it carries smaller (inputs, a plan's inline scripts), or put it into the package: its files "
+              "don't travel in messages.");
+}
+
 Error to_error(const protocol::reply::Failed& failed) {
   return {kind_from_name(failed.kind), failed.message, failed.hint, {}};
 }
@@ -58,6 +70,7 @@ Result<protocol::Reply> RemoteLink::greet() {
 
 Result<protocol::Reply> RemoteLink::call(protocol::Request request) {
   const protocol::ClientRequest asked{random_hex(16), std::move(request)};
+  TRYV(check_size(asked));
   std::uint64_t sent_in = 0;
   while (true) {
     if (is_open() && sent_in != session_count_ && send(asked)) sent_in = session_count_;
@@ -190,6 +203,7 @@ Result<> RemoteLink::take(std::vector<std::string> frames) {
   if (auto* refused = std::get_if<protocol::Refused>(&message.value())) {
     // Outside of any session, so without a number: greet anew, unless the controller says that it would not help.
     if (refused->is_final) return fail(kind_from_name(refused->kind), refused->message);
+    if (refused->retry_after > Millis{0}) session_.on_busy(read_clocks().steady, refused->retry_after, jitter());
     drop(refused->message);
     return ok();
   }

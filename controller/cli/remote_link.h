@@ -19,7 +19,8 @@ namespace escape::cli {
 /// under its id until it is answered, so it is carried out once. Only time without any session counts against
 /// `patience`.
 ///
-/// Thread: one.  Errors: unreachable; no_permission when the controller doesn't know our key.
+/// Thread: one.  Errors: unreachable; no_permission when the controller doesn't know our key; usage for a request that
+/// is larger than a message may be.
 class RemoteLink : public Link {
  public:
   struct Options {

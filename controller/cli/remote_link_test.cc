@@ -169,6 +169,30 @@ TEST(RemoteLink, GreetsOnceAndAnswersManyCalls) {
   EXPECT_EQ(controller.greetings(), 1);
 }
 
+TEST(RemoteLink, ARequestThatIsTooLargeIsRefusedAtOnce) {
+  transport::Context context;
+  std::atomic<int> asked_times = 0;
+  ScriptedController controller(context, "inproc://clients",
+                                [&](const protocol::Request& asked) -> std::vector<protocol::Reply> {
+                                  if (std::holds_alternative<request::Hello>(asked)) return greeting();
+                                  ++asked_times;
+                                  return {reply::Done{}};
+                                });
+  auto link = open(context, "inproc://clients");
+  request::Submit large;
+  large.inputs = {{"text", std::string(protocol::max_message_bytes, 'x')}};
+  const Result<protocol::Reply> refused = link->call(large);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::usage);
+  EXPECT_NE(refused.error().message.find("'submit' has 41"), std::string::npos) << refused.error().message;
+  EXPECT_NE(refused.error().message.find("more than the 4194304 (4 MiB)"), std::string::npos)
+      << refused.error().message;
+  EXPECT_EQ(asked_times, 0);
+  large.inputs = {{"text", std::string(protocol::max_message_bytes - 4096, 'x')}};
+  EXPECT_TRUE(link->call(large)) << "what fits is sent";
+  EXPECT_EQ(controller.greetings(), 1);
+}
+
 TEST(RemoteLink, RepeatsACallUnderItsIdAfterARestart) {
   transport::Context context;
   ScriptedController* at = nullptr;
