@@ -48,6 +48,17 @@ Setter flag_into(bool& to) {
   };
 }
 
+Setter number_into(int& to, int most) {
+  return [&to, most](const Document& from) -> Result<> {
+    const std::int64_t* number = from.value.as_int();
+    if (!number || *number < 1 || *number > most) {
+      return fail(ErrorKind::bad_data, "expected a number from 1 to " + std::to_string(most));
+    }
+    to = static_cast<int>(*number);
+    return ok();
+  };
+}
+
 Setter level_into(LogLevel& to) {
   return [&to](const Document& from) -> Result<> {
     TRY(to, parse_log_level(from.text));
@@ -65,6 +76,7 @@ std::map<std::string, Setter> setters(Config& config) {
           {"open_writes", flag_into(config.open_writes)},
           {"inventory_url", text_into(config.inventory_url)},
           {"heartbeat", duration_into(config.settings.heartbeat)},
+          {"greetings_per_second", number_into(config.greetings_per_second, 100'000)},
           {"agent_wait", duration_into(config.settings.agent_wait)},
           {"step_time_limit", duration_into(config.settings.step_time_limit)},
           {"log_level", level_into(config.log_level)}};
@@ -122,6 +134,7 @@ Result<ServerOptions> to_options(const Config& config) {
   const std::string port = http.substr(colon + 1);
   options.http = ServerOptions::Http{std::move(host), port == "*" ? 0 : std::stoi(port), config.open_writes};
   options.settings = config.settings;
+  options.admission.per_second = options.admission.at_once = config.greetings_per_second;
   options.settings.inventory_url = config.inventory_url;
   return options;
 }

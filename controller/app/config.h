@@ -21,6 +21,7 @@ struct Config {
   bool open_writes = false;
   std::string inventory_url;
   Settings settings;
+  int greetings_per_second = Admission::Limits{}.per_second;  ///< of agents; beyond it they are told when to come back
   LogLevel log_level = LogLevel::info;
 };
 

@@ -19,7 +19,7 @@ TEST(ControllerConfig, EverySettingIsTaken) {
       "data: /tmp/x\nagents: 127.0.0.1:1\nclients: '[::1]:2'\nevents: 127.0.0.1:3\nhttp: 127.0.0.1:4\naddress: "
       "host.example\n"
       "open_writes: true\ninventory_url: http://i:1\nheartbeat: 500ms\nagent_wait: 2m\nstep_time_limit: "
-      "1h30m\nlog_level: debug\n",
+      "1h30m\nlog_level: debug\ngreetings_per_second: 20\n",
       "c.yml");
   ASSERT_TRUE(config) << describe(config.error());
   EXPECT_EQ(config.value().settings.heartbeat, Millis{500});
@@ -33,6 +33,8 @@ TEST(ControllerConfig, EverySettingIsTaken) {
   EXPECT_EQ(options.value().http->port, 4);
   EXPECT_TRUE(options.value().http->open_writes);
   EXPECT_EQ(options.value().settings.inventory_url, "http://i:1");
+  EXPECT_EQ(options.value().admission.per_second, 20);
+  EXPECT_EQ(options.value().admission.at_once, 20);
 }
 
 TEST(ControllerConfig, AnyHostAndAnyPortAreWrittenAsStars) {
@@ -50,6 +52,8 @@ TEST(ControllerConfig, MistakesAreNamedWithFileAndLine) {
       {"heartbeat: soon\n", "c.yml, line 1: 'heartbeat': expected a duration such as 10s or 1h30m"},
       {"heartbeat: 0s\n", "c.yml, line 1: 'heartbeat': expected a duration above zero"},
       {"open_writes: maybe\n", "c.yml, line 1: 'open_writes': expected true or false"},
+      {"greetings_per_second: 0\n", "c.yml, line 1: 'greetings_per_second': expected a number from 1 to 100000"},
+      {"greetings_per_second: many\n", "c.yml, line 1: 'greetings_per_second': expected a number from 1 to 100000"},
       {"data: [a]\n", "c.yml, line 1: 'data': expected text"},
       {"- a\n", "c.yml, line 1: expected settings such as 'data: /var/lib/escape'"},
       {"data: a\ndata: b\n",

@@ -53,6 +53,8 @@ Result<> run(const std::string& config_path, bool is_given) {
   TRY(controller::Config config, load_config(config_path, is_given));
   set_up_logging("escape-controller", config.log_level);
   TRY(io::Fd signals, io::signals_as_descriptor({SIGTERM, SIGINT}));
+  const std::uint64_t descriptors = io::raise_descriptor_limit();
+  log_debug("up to {} descriptors", descriptors);
   TRY(controller::ServerOptions options, controller::to_options(config));
   transport::Context context;
   TRY(std::unique_ptr<controller::Server> server, controller::Server::start(context, std::move(options)));

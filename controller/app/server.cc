@@ -7,6 +7,7 @@
 
 #include "controller/app/followers.h"
 #include "controller/app/inventory_port.h"
+#include "controller/app/log_limit.h"
 #include "controller/app/mailbox.h"
 #include "controller/app/queries.h"
 #include "controller/app/sessions.h"
@@ -34,9 +35,12 @@ constexpr int messages_per_turn = 1000;
 constexpr Millis client_silence{120'000};
 // The core ends the sessions of silent agents; this is for connections that joined or greeted in vain.
 constexpr int agent_silence_beats = 10;
-// One address that keeps knocking with a wrong key must not fill the log.
-constexpr Millis refusal_log_interval{60'000};
-constexpr std::size_t refusal_addresses = 1'000;
+// Of one socket, so that a flood of large messages does not stand in memory before it is decided on.
+constexpr std::size_t bytes_per_turn = 16 << 20;
+// Beyond what credit allows a follower; a client that asks and does not read loses its session, and costs this many.
+constexpr int client_send_queue = 64;
+// A removed peer hears why before its connections end.
+constexpr Millis last_words{1'000};
 constexpr Millis beacon_interval{1'000};
 
 Result<KeyPair> load_or_make_keys(const std::string& folder) {
@@ -67,6 +71,12 @@ bool is_greeting(const protocol::FromClient& message) {
                    std::holds_alternative<request::Enrol>(asked->request));
 }
 
+std::size_t size_of(const transport::Received& received) {
+  std::size_t bytes = 0;
+  for (const std::string& frame : received.frames) bytes += frame.size();
+  return bytes;
+}
+
 reply::Failed failure(const Error& error) { return {std::string(kind_name(error.kind)), describe(error), error.hint}; }
 
 reply::Failed too_large_answer() {
@@ -76,24 +86,6 @@ reply::Failed too_large_answer() {
        "Ask for less: one environment, or a smaller --limit.",
        {}});
 }
-
-/// Which refused connections are worth a line: the first of an address in a minute.
-class RefusalLog {
- public:
-  bool is_worth_a_line(std::string_view address, Instant now) {
-    if (said_.size() >= refusal_addresses) {
-      std::erase_if(said_, [&](const auto& one) { return one.second + refusal_log_interval <= now; });
-    }
-    if (said_.size() >= refusal_addresses) return false;
-    const auto [said, is_first] = said_.try_emplace(std::string(address), now);
-    if (!is_first && now < said->second + refusal_log_interval) return false;
-    said->second = now;
-    return true;
-  }
-
- private:
-  std::map<std::string, Instant> said_;
-};
 
 }  // namespace
 
@@ -108,7 +100,8 @@ struct Server::Impl {
   std::unique_ptr<transport::Gatekeeper> gatekeeper;
   std::unique_ptr<transport::Listener> agents, clients, publisher;
   std::unique_ptr<InventoryPort> inventory;
-  RefusalLog refusals;
+  LogLimit refusals, malformed;
+  Admission admission;
 
   std::vector<Input> waiting;  ///< for the next turn
   struct Read {
@@ -121,13 +114,18 @@ struct Server::Impl {
   std::optional<Instant> wake_at;
   Instant beacon_at{};
   Instant sweep_at{};
+  Instant turn_due{};                      ///< when the next turn begins at the latest, unless this process is stopped
+  std::map<std::string, Instant> removed;  ///< keys whose connections end, and when
 
-  Impl(transport::Context& c, ServerOptions o) : context(c), options(std::move(o)) {}
+  Impl(transport::Context& c, ServerOptions o) : context(c), options(std::move(o)), admission(options.admission) {}
 
   Result<> open();
   Result<> bind();
   Result<> one_turn(Now now);
+  void notice_absence(Now now);
+  void watch_key(std::string_view domain, const std::string& key, Now now);
   void collect(Now now);
+  void complain(std::string_view socket, const transport::Peer& peer, const Error& error, Now now);
   void collect_agents(Now now);
   void collect_clients(Now now);
   void on_client(Session& session, protocol::FromClient message);
@@ -137,12 +135,13 @@ struct Server::Impl {
   void send_to_agent(SessionId id, const protocol::ToAgent& message);
   void send_to_client(SessionId id, const protocol::ToClient& message);
   void refuse(transport::Listener& listener, Side side, const transport::Peer& peer, const protocol::Header& header,
-              ErrorKind kind, std::string reason);
+              ErrorKind kind, std::string reason, Millis retry_after = Millis{0});
   void answer_reads(Now now);
   protocol::Reply answer_one(const Read& read, const QueryContext& context);
   void pump_followers(Now now);
   void publish(const std::vector<protocol::EventView>& events);
   void publish_beacon(Now now);
+  void cut_removed(Now now);
   void sweep(Now now);
   QueryContext query_context(Now now) const;
   Millis time_to_wait(Now now) const;
@@ -191,13 +190,18 @@ Result<> Server::run(int stop) {
   if (self.gatekeeper) poller.add(*self.gatekeeper);
   poller.add(*self.agents);
   poller.add(*self.clients);
+  if (self.publisher) poller.add(*self.publisher);
   poller.add_descriptor(self.inventory->descriptor());
   poller.add_descriptor(stop);
   self.waiting.push_back(input::Started{});
+  Now now = read_clocks();
   while (true) {
-    poller.wait(self.time_to_wait(read_clocks()));
+    const Millis longest = self.time_to_wait(read_clocks());
+    self.turn_due = now.steady + longest;
+    poller.wait(longest);
     if (poller.is_readable(stop)) return ok();
-    TRYV(self.one_turn(read_clocks()));
+    now = read_clocks();
+    TRYV(self.one_turn(now));
   }
 }
 
@@ -231,7 +235,7 @@ Result<> Server::Impl::bind() {
             }));
   }
   TRY(agents, transport::Listener::router(context, {options.agent_endpoints, "agents", keys}));
-  TRY(clients, transport::Listener::router(context, {options.client_endpoints, "clients", keys}));
+  TRY(clients, transport::Listener::router(context, {options.client_endpoints, "clients", keys, client_send_queue}));
   if (!options.events_endpoint.empty()) {
     TRY(publisher, transport::Listener::publisher(context, {{options.events_endpoint}, "events", keys}));
   }
@@ -241,6 +245,7 @@ Result<> Server::Impl::bind() {
 /// The whole story of the controller: collect, decide, commit, send, answer.
 Result<> Server::Impl::one_turn(Now now) {
   // 1. Take what is ready: handshakes, messages, finished uploads, time.
+  notice_absence(now);
   if (gatekeeper) gatekeeper->serve();
   collect(now);
 
@@ -258,6 +263,7 @@ Result<> Server::Impl::one_turn(Now now) {
   answer_reads(now);
   pump_followers(now);
   publish_beacon(now);
+  cut_removed(now);
   sweep(now);
 
   // 5. What the core asked the inventory for comes back as input of the next turn.
@@ -268,30 +274,52 @@ Result<> Server::Impl::one_turn(Now now) {
   return ok();
 }
 
+/// A process that was stopped, or stuck on its disk, finds everybody silent: it was not there to hear them.
+void Server::Impl::notice_absence(Now now) {
+  if (now.steady > turn_due + options.settings.heartbeat) waiting.push_back(input::Resumed{});
+}
+
 void Server::Impl::collect(Now now) {
   collect_agents(now);
   collect_clients(now);
+  if (!publisher) return;
+  publisher->take_subscribers([this](std::string_view key) { return core->is_allowed("events", key); });
+}
+
+/// Once a minute for each key, however much of it comes.
+void Server::Impl::complain(std::string_view socket, const transport::Peer& peer, const Error& error, Now now) {
+  if (!malformed.is_worth_a_line(peer.key, now.steady)) return;
+  log_warn("refused a message on the {} socket, of the key {}: {}", socket, fingerprint(peer.key), describe(error));
 }
 
 void Server::Impl::collect_agents(Now now) {
-  for (int taken = 0; taken < messages_per_turn; ++taken) {
+  std::size_t bytes = 0;
+  for (int taken = 0; taken < messages_per_turn && bytes < bytes_per_turn; ++taken) {
     std::optional<transport::Received> received = agents->receive();
     if (!received) return;
+    bytes += size_of(*received);
+    watch_key("agents", received->peer.key, now);
     Result<protocol::Envelope> envelope = protocol::from_frames(received->frames);
     if (!envelope) {
-      log_warn("dropped a message on the agents socket: {}", describe(envelope.error()));
+      complain("agents", received->peer, envelope.error(), now);
       continue;
     }
     Result<protocol::FromAgent> message = protocol::decode_from_agent(envelope.value().type, envelope.value().body);
     const protocol::Header& header = envelope.value().header;
     if (!message) {
+      complain("agents", received->peer, message.error(), now);
       refuse(*agents, Side::agents, received->peer, header, ErrorKind::bad_data, describe(message.error()));
       continue;
     }
-    Sessions::Admitted admitted =
-        sessions->admit(Side::agents, received->peer, header, is_greeting(message.value()), now.steady);
+    const bool greets = is_greeting(message.value());
+    if (const std::optional<Millis> wait = greets ? admission.ask(received->peer.key, now.steady) : std::nullopt) {
+      refuse(*agents, Side::agents, received->peer, header, ErrorKind::temporary,
+             "the controller takes on other agents just now", *wait);
+      continue;
+    }
+    Sessions::Admitted admitted = sessions->admit(Side::agents, received->peer, header, greets, now.steady);
     if (!admitted.session) {
-      if (admitted.is_ahead)
+      if (admitted.is_ahead && malformed.is_worth_a_line("ahead", now.steady))
         log_error("an agent has seen a later life of this controller: is this data folder a copy?");
       refuse(*agents, Side::agents, received->peer, header, ErrorKind::temporary, admitted.reason);
       continue;
@@ -301,17 +329,21 @@ void Server::Impl::collect_agents(Now now) {
 }
 
 void Server::Impl::collect_clients(Now now) {
-  for (int taken = 0; taken < messages_per_turn; ++taken) {
+  std::size_t bytes = 0;
+  for (int taken = 0; taken < messages_per_turn && bytes < bytes_per_turn; ++taken) {
     std::optional<transport::Received> received = clients->receive();
     if (!received) return;
+    bytes += size_of(*received);
+    watch_key("clients", received->peer.key, now);
     Result<protocol::Envelope> envelope = protocol::from_frames(received->frames);
     if (!envelope) {
-      log_warn("dropped a message on the clients socket: {}", describe(envelope.error()));
+      complain("clients", received->peer, envelope.error(), now);
       continue;
     }
     Result<protocol::FromClient> message = protocol::decode_from_client(envelope.value().type, envelope.value().body);
     const protocol::Header& header = envelope.value().header;
     if (!message) {
+      complain("clients", received->peer, message.error(), now);
       refuse(*clients, Side::clients, received->peer, header, ErrorKind::bad_data, describe(message.error()));
       continue;
     }
@@ -361,16 +393,41 @@ Result<> Server::Impl::commit() {
   return committed;
 }
 
-void Server::Impl::send_out(Now) {
+void Server::Impl::send_out(Now now) {
   for (const Effects::ToAgentSession& out : turn.to_agents) send_to_agent(out.session, out.message);
   for (Effects::ToClientSession& out : turn.to_clients) send_to_client(out.session, std::move(out.reply));
   for (SessionId id : turn.close) sessions->remove(id);
   std::vector<protocol::EventView> events;
   for (const Change& change : turn.changes) {
     if (const auto* event = std::get_if<protocol::EventView>(&change)) events.push_back(*event);
-    if (const auto* gone = std::get_if<RemovedPrincipal>(&change)) inventory->revoke_tokens(gone->name);
+    if (const auto* gone = std::get_if<RemovedPrincipal>(&change)) {
+      inventory->revoke_tokens(gone->name);
+      removed.try_emplace(gone->key, now.steady + last_words);
+    }
+    if (const auto* gone = std::get_if<RemovedAgent>(&change)) removed.try_emplace(gone->key, now.steady + last_words);
   }
   publish(events);
+}
+
+/// ZAP is asked at handshakes only, so a key that was taken away would keep what it has. One that was enrolled again
+/// meanwhile loses its connections too, and comes back.
+void Server::Impl::cut_removed(Now now) {
+  for (auto it = removed.begin(); it != removed.end();) {
+    if (now.steady < it->second) {
+      ++it;
+      continue;
+    }
+    const std::string key = it->first;
+    it = removed.erase(it);
+    int ended = agents->cut(key) + clients->cut(key);
+    if (publisher) ended += publisher->cut(key);
+    if (ended > 0) log_info("ended {} connections of the removed key {}", ended, fingerprint(key));
+  }
+}
+
+/// A connection that was silent when its key was removed shows itself by its next message.
+void Server::Impl::watch_key(std::string_view domain, const std::string& key, Now now) {
+  if (!key.empty() && !core->is_allowed(domain, key)) removed.try_emplace(key, now.steady + last_words);
 }
 
 void Server::Impl::send_to_agent(SessionId id, const protocol::ToAgent& message) {
@@ -427,8 +484,8 @@ void Server::Impl::send_to_client(SessionId id, const protocol::ToClient& messag
 }
 
 void Server::Impl::refuse(transport::Listener& listener, Side side, const transport::Peer& peer,
-                          const protocol::Header& header, ErrorKind kind, std::string reason) {
-  protocol::Refused refused{std::string(kind_name(kind)), std::move(reason), false};
+                          const protocol::Header& header, ErrorKind kind, std::string reason, Millis retry_after) {
+  protocol::Refused refused{std::string(kind_name(kind)), std::move(reason), false, retry_after};
   protocol::TypedBody typed = side == Side::agents ? protocol::encode(protocol::ToAgent(std::move(refused)))
                                                    : protocol::encode(protocol::ToClient(std::move(refused)));
   const protocol::Envelope envelope{sessions->bare_header(header), std::move(typed.type), std::move(typed.body)};
@@ -527,8 +584,7 @@ void Server::Impl::sweep(Now now) {
     followers.detach(id);
     sessions->remove(id);
   }
-  const Millis agent_silence =
-      options.settings.heartbeat * std::max(options.settings.missed_beats, agent_silence_beats);
+  const Millis agent_silence = core->pace() * std::max(options.settings.missed_beats, agent_silence_beats);
   for (SessionId id : sessions->silent_since(Side::agents, now.steady + -agent_silence)) {
     sessions->remove(id);
     waiting.push_back(input::SessionGone{id});
@@ -540,6 +596,7 @@ Millis Server::Impl::time_to_wait(Now now) const {
   Instant next = sweep_at;
   if (publisher) next = std::min(next, beacon_at);
   if (wake_at) next = std::min(next, *wake_at);
+  for (const auto& [key, cut_at] : removed) next = std::min(next, cut_at);
   const Micros left = std::max(next - now.steady, Micros{0});
   return std::chrono::ceil<Millis>(left);
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/app/admission.h"
 #include "controller/core/core.h"
 #include "controller/inventory/inventory.h"
 #include "controller/store/store.h"
@@ -26,6 +27,7 @@ struct ServerOptions {
   };
   std::optional<Http> http;  ///< absent: no HTTP (embedded)
   Settings settings;
+  Admission::Limits admission{};
   /// Embedded: releases come from here instead of this controller's own inventory. Not owned; outlives the server.
   inventory::Client* inventory = nullptr;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <string_view>
 
@@ -14,6 +15,9 @@ namespace escape::io {
 Result<Fd> signals_as_descriptor(std::initializer_list<int> signals);
 /// The signal that arrived, or 0.
 int take_signal(const Fd& signals);
+/// As many descriptors as the system lets this process have: one for each connection, and more for the database, which
+/// must not run out because of them. How many there are now.
+std::uint64_t raise_descriptor_limit();
 /// "READY=1", "STOPPING=1", "WATCHDOG=1", "STATUS=…": a datagram to $NOTIFY_SOCKET; nothing without one.
 void notify_service_manager(std::string_view state);
 
