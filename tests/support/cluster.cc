@@ -71,7 +71,7 @@ std::string program(const std::string& name) {
   return build + (is_inner ? "/libexec/escape/" : "/bin/") + name;
 }
 
-Cluster::Cluster(const std::vector<std::string>& agents) : folder_(make_folder()) {
+Cluster::Cluster(const std::vector<std::string>& agents, const std::string& settings) : folder_(make_folder()) {
   static int counter = 0;
   tag_ = "et" + std::to_string(getpid()) + "-" + std::to_string(counter++);
   make_hosts(agents);
@@ -82,7 +82,7 @@ Cluster::Cluster(const std::vector<std::string>& agents) : folder_(make_folder()
   write_text(folder_ + "/controller.yml", "data: " + folder_ + "/controller\naddress: " + address_ + "\nagents: \"" +
                                               at("agents") + "\"\nclients: \"" + at("clients") + "\"\nevents: \"" +
                                               at("events") + "\"\nhttp: \"" + at("http") +
-                                              "\"\nheartbeat: 500ms\nagent_wait: 20s\n");
+                                              "\"\nagent_wait: 20s\n" + settings);
   start_controller();
   enrol_administrator();
   for (const std::string& environment : agents) {

@@ -23,7 +23,8 @@ struct Ran {
 /// `has_own_hosts` is false, which a test that needs the boundary must say.
 class Cluster {
  public:
-  explicit Cluster(const std::vector<std::string>& agents);  ///< environment names; agent NAME-1 each
+  /// `agents`: environment names; agent NAME-1 each. `settings`: lines for controller.yml in place of the usual ones.
+  explicit Cluster(const std::vector<std::string>& agents, const std::string& settings = "heartbeat: 500ms\n");
   ~Cluster();
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
