@@ -13,6 +13,7 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 
 option(ESCAPE_UNITY_TESTS "compile each test binary as a few large files (5 times faster from scratch)" ON)
+option(ESCAPE_FAULT_POINTS "tests can let a process die at named moments; never for programs that are installed" OFF)
 set(ESCAPE_SANITIZE "" CACHE STRING "address or thread: build everything with that sanitizer")
 
 add_compile_options(-Wall -Wextra -Werror)
