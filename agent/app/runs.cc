@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/inotify.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <array>
@@ -10,12 +11,14 @@
 #include <cstring>
 #include <utility>
 
+#include "agent/runner/cgroup.h"
 #include "agent/runner/command.h"
 #include "agent/runner/environment.h"
-#include "agent/runner/launcher.h"
 #include "agent/runner/outcome.h"
 #include "agent/runner/process.h"
 #include "shared/base/check.h"
+#include "shared/base/fault_point.h"
+#include "shared/base/log.h"
 #include "shared/base/overloaded.h"
 
 namespace escape::agent {
@@ -36,14 +39,55 @@ bool is_readable(int descriptor) {
   return ::poll(&ready, 1, 0) > 0;
 }
 
+/// Readable after that time.
+io::Fd make_timer(Millis delay) {
+  io::Fd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  itimerspec when{};
+  when.it_value.tv_sec = delay.count() / 1000;
+  when.it_value.tv_nsec = delay.count() % 1000 * 1'000'000;
+  (void)::timerfd_settime(timer.get(), 0, &when, nullptr);
+  return timer;
+}
+
+/// How soon it is tried again to watch a script without a supervisor.
+constexpr Millis adopt_again_after{1'000};
+
+std::string find_cgroup_home(const std::string& data_folder) {
+  Result<std::string> home = runner::make_cgroup_home(data_folder);
+  if (home) {
+    log_info("each script gets a cgroup of its own below {}: a cancel reaches all that it started", home.value());
+    return std::move(home).value();
+  }
+  log_info("scripts get no cgroups of their own, so a cancel reaches a script's process group only: {}",
+           describe(home.error()));
+  return {};
+}
+
 }  // namespace
 
 Runs::Runs(Options options, const journal::Journal& journal)
-    : options_(std::move(options)), journal_(journal), notify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
+    : options_(std::move(options)),
+      journal_(journal),
+      cgroup_home_(find_cgroup_home(journal.data_folder())),
+      notify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
   CHECK(notify_);
 }
 
+Runs::~Runs() {
+  if (cgroup_home_.empty()) return;
+  clean_up();
+  (void)::rmdir(cgroup_home_.c_str());  // stays while a script or what it left lives
+}
+
+void Runs::clean_up() const {
+  if (cgroup_home_.empty()) return;
+  std::set<std::string> names;
+  for (const TaskKey& key : held_) names.insert(to_string(key));
+  runner::remove_empty_cgroups(cgroup_home_, names);
+}
+
 void Runs::start(const protocol::Offer& offer, const std::string& folder) {
+  held_.insert(key_of(offer));
   Result<> launched = launch(offer, folder);
   if (!launched) add_end(key_of(offer), runner::not_started_result(launched.error()));
 }
@@ -65,45 +109,43 @@ Result<> Runs::launch(const protocol::Offer& offer, const std::string& folder) {
   request.secret_variables = offer.secret_variables;
   if (offer.reads_outputs) request.outputs_file = io::join_path(folder, runner::outputs_file);
   request.time_limit = offer.time_limit;
+  request.cgroup_home = cgroup_home_;
   TRYV(runner::write_run_request(task_folder, request));
   TRYV(make_output_file(task_folder));
+  fault_point("agent.before_launch");
   TRY(io::Fd process, runner::launch_supervisor(options_.supervisor_path, task_folder));
+  fault_point("agent.after_launch");
   watch(key, offer, std::move(process));
   return ok();
 }
 
 Result<protocol::AgentTaskPhase> Runs::recover(const protocol::Offer& offer) {
   const TaskKey key = key_of(offer);
+  held_.insert(key);
   Result<runner::Sighting> found = runner::look_for_run(journal_.folder_of(key));
   if (!found) {  // one damaged folder must not keep the agent from its other tasks
     add_end(key, runner::interrupted_result(describe(found.error()), output_bytes(key)));
     return protocol::AgentTaskPhase::running;
   }
-  runner::Sighting seen = std::move(found).value();
-  return std::visit(overloaded{
-                        [&](runner::sighting::NotStarted&) { return protocol::AgentTaskPhase::accepted; },
-                        [&](runner::sighting::Running& running) {
-                          watch(key, offer, std::move(running.process));
-                          return protocol::AgentTaskPhase::running;
-                        },
-                        [&](runner::sighting::Ended& ended) {
-                          add_end(key, read_result(offer, ended.result));
-                          return protocol::AgentTaskPhase::running;
-                        },
-                        [&](runner::sighting::Vanished& vanished) {
-                          add_end(key, runner::interrupted_result(vanished.reason, output_bytes(key)));
-                          return protocol::AgentTaskPhase::running;
-                        },
-                    },
-                    seen);
+  if (std::holds_alternative<runner::sighting::NotStarted>(found.value())) return protocol::AgentTaskPhase::accepted;
+  act_on(key, offer, std::move(found).value());
+  return protocol::AgentTaskPhase::running;
 }
 
 void Runs::stop(const TaskKey& key, Millis grace) {
   const auto run = runs_.find(key);
-  if (run != runs_.end()) runner::ask_to_stop(run->second.process, grace);
+  if (run == runs_.end()) return;
+  run->second.stop = grace;
+  if (!run->second.is_timer) runner::ask_to_stop(run->second.process, grace);
 }
 
 void Runs::forget(const TaskKey& key) {
+  unwatch(key);
+  orphans_.erase(key);
+  if (held_.erase(key) > 0) clean_up();
+}
+
+void Runs::unwatch(const TaskKey& key) {
   const auto run = runs_.find(key);
   if (run == runs_.end()) return;
   (void)::inotify_rm_watch(notify_.get(), run->second.watch);
@@ -131,9 +173,13 @@ std::vector<int> Runs::descriptors() const {
 
 bool Runs::take_descriptors_changed() { return std::exchange(descriptors_changed_, false); }
 
-void Runs::watch(const TaskKey& key, const protocol::Offer& offer, io::Fd process) {
+void Runs::watch(const TaskKey& key, const protocol::Offer& offer, io::Fd process, bool is_timer) {
   const std::string path = in_folder(journal_.folder_of(key), runner::file_name::output);
-  Run run{offer, std::move(process), ::inotify_add_watch(notify_.get(), path.c_str(), IN_MODIFY), 0};
+  Run run;
+  run.offer = offer;
+  run.process = std::move(process);
+  run.is_timer = is_timer;
+  run.watch = ::inotify_add_watch(notify_.get(), path.c_str(), IN_MODIFY);
   if (run.watch >= 0) by_watch_[run.watch] = key;
   note_output(key, run);
   runs_[key] = std::move(run);
@@ -179,28 +225,61 @@ void Runs::collect_ends() {
 /// A supervisor has ended. Usually it has left a result; if it lost the race for the start mark, the other one goes on.
 void Runs::look_again(const TaskKey& key) {
   const protocol::Offer offer = runs_.at(key).offer;
-  runner::reap(runs_.at(key).process);
-  forget(key);
-  Result<runner::Sighting> seen = runner::look_for_run(journal_.folder_of(key));
+  const std::string task_folder = journal_.folder_of(key);
+  const bool was_timer = runs_.at(key).is_timer;
+  const std::optional<Millis> stop_asked = runs_.at(key).stop;
+  const std::string how = was_timer ? std::string() : runner::reap(runs_.at(key).process);
+  unwatch(key);
+  const bool is_in_order = how.empty() || how == "exit status 0";
+  if (!is_in_order) runner::note_in_log(task_folder, "it ended with " + how);
+  Result<runner::Sighting> seen = runner::look_for_run(task_folder);
   if (!seen) {
     add_end(key, runner::interrupted_result(describe(seen.error()), output_bytes(key)));
     return;
   }
+  act_on(key, offer, std::move(seen).value(), was_timer);
+  if (stop_asked) stop(key, *stop_asked);
+}
+
+void Runs::act_on(const TaskKey& key, const protocol::Offer& offer, runner::Sighting seen, bool was_timer) {
   std::visit(overloaded{
                  [&](runner::sighting::NotStarted&) {
+                   const std::string said = runner::last_log_line(journal_.folder_of(key));
                    add_end(key, runner::not_started_result({ErrorKind::internal,
                                                             "The supervisor '" + options_.supervisor_path +
-                                                                "' ended before it started the script",
+                                                                "' ended before it started the script" +
+                                                                (said.empty() ? "" : ": " + said),
                                                             "Check that it can run and that the disk is not full.",
                                                             {}}));
                  },
                  [&](runner::sighting::Running& running) { watch(key, offer, std::move(running.process)); },
                  [&](runner::sighting::Ended& ended) { add_end(key, read_result(offer, ended.result)); },
+                 [&](runner::sighting::Orphaned&) { adopt(key, offer, was_timer); },
                  [&](runner::sighting::Vanished& vanished) {
                    add_end(key, runner::interrupted_result(vanished.reason, output_bytes(key)));
                  },
+                 [&](runner::sighting::NeverRan& never) {
+                   add_end(key, runner::not_started_result({ErrorKind::internal, never.reason, "Run it again.", {}}));
+                 },
              },
-             seen.value());
+             seen);
+}
+
+/// It runs on without a supervisor, and is watched by one that starts nothing: the task is not over before the script
+/// is. One that dies as well is replaced after a pause.
+void Runs::adopt(const TaskKey& key, const protocol::Offer& offer, bool was_timer) {
+  const std::string task_folder = journal_.folder_of(key);
+  const bool is_new = orphans_.insert(key).second;
+  if (is_new) {
+    const std::string said = runner::last_log_line(task_folder);
+    log_warn("the supervisor of task {} died{}; its script runs on and is watched", to_string(key),
+             said.empty() ? "" : " (" + said + ")");
+  }
+  if (!is_new && !was_timer) return watch(key, offer, make_timer(adopt_again_after), true);
+  Result<io::Fd> adopter = runner::launch_adopter(options_.supervisor_path, task_folder);
+  if (adopter) return watch(key, offer, std::move(adopter).value());
+  if (is_new) log_error("it can't be watched yet, which is tried again: {}", describe(adopter.error()));
+  watch(key, offer, make_timer(adopt_again_after), true);
 }
 
 TaskResult Runs::read_result(const protocol::Offer& offer, const runner::RunResult& run) const {

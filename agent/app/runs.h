@@ -1,6 +1,8 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -8,6 +10,7 @@
 #include "agent/core/core.h"
 #include "agent/journal/journal.h"
 #include "agent/runner/files.h"
+#include "agent/runner/launcher.h"
 #include "shared/base/result.h"
 #include "shared/io/files.h"
 
@@ -25,12 +28,17 @@ class Runs {
     bool inherit_environment = false;
   };
   Runs(Options options, const journal::Journal& journal);
+  ~Runs();
+  Runs(const Runs&) = delete;
+  Runs& operator=(const Runs&) = delete;
 
   /// Starts the script of an accepted task in `folder`; what comes of it is told by `collect`.
   void start(const protocol::Offer& offer, const std::string& folder);
   /// What a task's folder tells after a restart of the agent: accepted (nothing started), running (watched from now on)
   /// or finished by the supervisor (told by `collect`).
   Result<protocol::AgentTaskPhase> recover(const protocol::Offer& offer);
+  /// After the last `recover`: what earlier lives left behind goes.
+  void clean_up() const;
   void stop(const TaskKey& key, Millis grace);
   void forget(const TaskKey& key);
 
@@ -47,23 +55,31 @@ class Runs {
  private:
   struct Run {
     protocol::Offer offer;
-    io::Fd process;
+    io::Fd process;                ///< readable when there is a reason to look again
+    bool is_timer = false;         ///< not a process: it could not be watched and is tried again
+    std::optional<Millis> stop{};  ///< what was asked: for whoever watches it next
     int watch = -1;
     std::uint64_t seen_bytes = 0;
   };
   Result<> launch(const protocol::Offer& offer, const std::string& folder);
-  void watch(const TaskKey& key, const protocol::Offer& offer, io::Fd process);
+  void watch(const TaskKey& key, const protocol::Offer& offer, io::Fd process, bool is_timer = false);
   void add_end(const TaskKey& key, TaskResult result);
   void collect_output();
   void collect_ends();
   void look_again(const TaskKey& key);
+  void unwatch(const TaskKey& key);
+  void act_on(const TaskKey& key, const protocol::Offer& offer, runner::Sighting seen, bool was_timer = false);
+  void adopt(const TaskKey& key, const protocol::Offer& offer, bool was_timer);
   void note_output(const TaskKey& key, Run& run);
   TaskResult read_result(const protocol::Offer& offer, const runner::RunResult& run) const;
 
   Options options_;
   const journal::Journal& journal_;
+  std::string cgroup_home_;  ///< empty: scripts get no cgroups
   io::Fd notify_;
   std::map<TaskKey, Run> runs_;
+  std::set<TaskKey> orphans_;  ///< whose supervisor died
+  std::set<TaskKey> held_;     ///< their cgroups are not ours to remove
   std::map<int, TaskKey> by_watch_;
   std::vector<Input> happened_;
   bool descriptors_changed_ = true;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <signal.h>
 
 #include <variant>
 
@@ -78,6 +79,44 @@ TEST_F(AgentRuns, AMissingScriptOrSupervisorEndsTheTask) {
   const std::vector<Input> happened = broken.collect();
   ASSERT_EQ(happened.size(), 1u);
   EXPECT_EQ(std::get<input::Ended>(happened[0]).result.outcome, protocol::TaskOutcome::not_started);
+}
+
+/// A supervisor that breaks leaves its reason.
+TEST_F(AgentRuns, WhatABrokenSupervisorSaidIsTold) {
+  const std::string broken = folder + "/broken";
+  ASSERT_TRUE(io::write_file(broken, "#!/bin/sh\necho the library is missing >&2\nkill -9 $$\n", 0755));
+  runs = std::make_unique<Runs>(Runs::Options{broken, false}, *journal);
+  start("true");
+  const TaskResult result = wait_for_end();
+  EXPECT_EQ(result.outcome, protocol::TaskOutcome::not_started);
+  EXPECT_NE(result.message.find("signal 9"), std::string::npos) << result.message;
+  EXPECT_EQ(io::read_file(journal->folder_of(key_of(offer)) + "/supervisor.log").value(),
+            "the library is missing\nit ended with signal 9 (Killed)\n");
+}
+
+/// Its supervisor killed, a script is the task's still: the task is not over, and not started again, while it runs.
+TEST_F(AgentRuns, AScriptWithoutSupervisorIsWatchedAndCanBeCancelled) {
+  ASSERT_EQ(::system(("mkfifo '" + work + "/ready'").c_str()), 0);
+  for (const bool is_cancelled : {false, true}) {
+    start("echo run >> runs; echo $$ > ready; exec sleep 1000");
+    const pid_t script = std::stoi(io::read_file(work + "/ready").value());
+    const std::string task = journal->folder_of(key_of(offer));
+    ASSERT_EQ(::kill(static_cast<pid_t>(runner::find_supervisor_mark(task).value()->pid), SIGKILL), 0);
+    if (is_cancelled) {
+      runs->stop(key_of(offer), Millis{1000});  // to the dead one: it must not get lost
+    } else {
+      runs = std::make_unique<Runs>(Runs::Options{ESCAPE_TEST_SUPERVISOR, false}, *journal);
+      EXPECT_EQ(runs->recover(offer).value(), protocol::AgentTaskPhase::running);
+      ASSERT_EQ(::kill(script, SIGKILL), 0);
+    }
+    const TaskResult result = wait_for_end();
+    EXPECT_EQ(result.outcome, is_cancelled ? protocol::TaskOutcome::cancelled : protocol::TaskOutcome::interrupted);
+    EXPECT_NE(result.message.find("supervisor died"), std::string::npos) << result.message;
+    runs->forget(key_of(offer));
+    ++offer.attempt;
+    ASSERT_TRUE(journal->keep_offer(offer));
+  }
+  EXPECT_EQ(io::read_file(work + "/runs").value(), "run\nrun\n");
 }
 
 TEST_F(AgentRuns, StopCancels) {

@@ -19,10 +19,21 @@ namespace file_name {
 inline constexpr const char* run = "run";                ///< agent → supervisor: what to run
 inline constexpr const char* inline_script = "script";   ///< an inline step's text
 inline constexpr const char* supervisor = "supervisor";  ///< the start mark: whoever made it may start the script
+inline constexpr const char* process = "process";     ///< the script's process, written by itself before it becomes it
+inline constexpr const char* adopter = "adopter";     ///< who watches the script after its supervisor has died
+inline constexpr const char* log = "supervisor.log";  ///< what supervisors had to say; empty when all went well
 inline constexpr const char* output = "output";  ///< masked stdout and stderr, in the order in which they were read
 inline constexpr const char* outputs_copy = "outputs.json";  ///< what the script left in its outputs file
 inline constexpr const char* result = "result";              ///< supervisor → agent: how the script ended
 }  // namespace file_name
+
+/// Disk constants: what this program writes into the files' `version`. A file without one is version 1. Fields are only
+/// added, so old and new programs read each other's; a number goes up when that is not enough:
+/// `run` 2: a supervisor refuses a request with a higher number than its own.
+/// `supervisor` 2: such a supervisor's script writes `process` before it runs, so that its absence proves that nothing
+/// ran.
+inline constexpr int run_format = 2;
+inline constexpr int supervisor_format = 2;
 
 /// One script to run.
 struct RunRequest {
@@ -33,6 +44,8 @@ struct RunRequest {
   std::string outputs_file;                      ///< copied to the task's folder after exit status 0; empty: none
   Millis time_limit{0};                          ///< 0: none
   Millis grace{10'000};                          ///< between TERM and KILL when the time limit ends it
+  std::string cgroup_home;                       ///< the script gets a cgroup of its own below it; empty: none
+  int version = 1;                               ///< set by `write_run_request`
 };
 template <class V>
 void describe(V& visit, RunRequest& r) {
@@ -43,6 +56,8 @@ void describe(V& visit, RunRequest& r) {
   visit("outputs_file", r.outputs_file);
   visit("time_limit", r.time_limit);
   visit("grace", r.grace);
+  visit("cgroup_home", r.cgroup_home);
+  visit("version", r.version);
 }
 
 /// Who supervises: enough to find the process again and to know that it is not another one with the same id.
@@ -50,6 +65,7 @@ struct SupervisorMark {
   std::int64_t pid = 0;
   std::int64_t start_time = 0;  ///< /proc/PID/stat field 22, clock ticks since boot
   std::string boot_id;
+  int version = 1;  ///< `supervisor_format` of who wrote it
   friend bool operator==(const SupervisorMark&, const SupervisorMark&) = default;
 };
 template <class V>
@@ -57,9 +73,25 @@ void describe(V& visit, SupervisorMark& m) {
   visit.required("pid", m.pid);
   visit.required("start_time", m.start_time);
   visit.required("boot_id", m.boot_id);
+  visit("version", m.version);
 }
 
-enum class RunEnd { exited, signalled, timed_out, cancelled, not_started };
+/// The script's own process: what has to be looked for when its supervisor is gone.
+struct ScriptProcess {
+  std::int64_t pid = 0;         ///< and the id of its process group
+  std::int64_t start_time = 0;  ///< as in SupervisorMark; the boot is the supervisor's
+  std::string cgroup;           ///< empty: it has none of its own
+  friend bool operator==(const ScriptProcess&, const ScriptProcess&) = default;
+};
+template <class V>
+void describe(V& visit, ScriptProcess& p) {
+  visit.required("pid", p.pid);
+  visit.required("start_time", p.start_time);
+  visit("cgroup", p.cgroup);
+}
+
+/// `lost`: its supervisor died, it has ended since, and nobody saw how.
+enum class RunEnd { exited, signalled, timed_out, cancelled, not_started, lost };
 std::string_view name_of(RunEnd end);
 bool parse_enum(std::string_view text, RunEnd& to);
 
@@ -67,11 +99,12 @@ bool parse_enum(std::string_view text, RunEnd& to);
 struct RunResult {
   RunEnd end = RunEnd::not_started;
   int status = 0;      ///< exit status; signalled: the signal's number; stopped by a signal otherwise: 128 + it
-  std::string reason;  ///< not_started: why
+  std::string reason;  ///< not_started, lost: why
   std::uint64_t output_bytes = 0;  ///< in the output file
   std::string output_error;        ///< why output is missing (the disk was full), or empty
   std::string outputs_error;       ///< why the outputs file could not be copied, or empty
   std::int64_t duration_micros = 0;
+  std::vector<std::int64_t> left;  ///< processes that KILL did not end (they hang in the kernel)
   friend bool operator==(const RunResult&, const RunResult&) = default;
 };
 template <class V>
@@ -83,10 +116,13 @@ void describe(V& visit, RunResult& r) {
   visit("output_error", r.output_error);
   visit("outputs_error", r.outputs_error);
   visit("duration_micros", r.duration_micros);
+  visit("left", r.left);
 }
 
 /// Replaces a file's content at once, not synced: for what is written again when it was lost.
 Result<> write_unsynced(const std::string& path, std::string_view bytes, unsigned mode = 0600);
+/// The content is on the disk; the name is after a sync of its folder. Not at once: for names that nobody reads yet.
+Result<> write_synced_file(const std::string& path, std::string_view bytes);
 
 /// Not synced: until the start mark exists nothing was started, and the file is written again.
 Result<> write_run_request(const std::string& task_folder, const RunRequest& request);
@@ -97,8 +133,21 @@ Result<RunRequest> read_run_request(const std::string& task_folder);
 Result<bool> claim_start(const std::string& task_folder, const SupervisorMark& mark);
 Result<std::optional<SupervisorMark>> find_supervisor_mark(const std::string& task_folder);
 
+/// Not synced: they tell of processes, which a host that fails takes along.
+Result<> write_script_process(const std::string& task_folder, const ScriptProcess& process);
+Result<std::optional<ScriptProcess>> find_script_process(const std::string& task_folder);
+Result<> write_adopter_mark(const std::string& task_folder, const SupervisorMark& mark);
+Result<std::optional<SupervisorMark>> find_adopter_mark(const std::string& task_folder);
+
+/// Adds a line to the task's supervisor.log.
+void note_in_log(const std::string& task_folder, std::string_view line);
+/// Its last line, or empty.
+std::string last_log_line(const std::string& task_folder);
+
 /// On the disk when it returns.
 Result<> write_run_result(const std::string& task_folder, const RunResult& result);
+/// Tries until the disk takes it; gives up when the folder is gone (nobody waits for it). An exit status.
+int write_result_when_there_is_room(const std::string& task_folder, const RunResult& result);
 Result<std::optional<RunResult>> find_run_result(const std::string& task_folder);
 
 }  // namespace escape::runner

@@ -32,7 +32,7 @@ TEST_F(RunnerFiles, RoundTrips) {
   EXPECT_EQ(back.time_limit, request.time_limit);
 
   EXPECT_FALSE(find_run_result(folder).value());
-  const RunResult result{RunEnd::timed_out, 143, "r", 7, "full", "x", 9};
+  const RunResult result{RunEnd::timed_out, 143, "r", 7, "full", "x", 9, {12, 13}};
   ASSERT_TRUE(write_run_result(folder, result));
   EXPECT_EQ(*find_run_result(folder).value(), result);
 }
@@ -41,9 +41,53 @@ TEST_F(RunnerFiles, OnlyOneMayStart) {
   EXPECT_FALSE(find_supervisor_mark(folder).value());
   const SupervisorMark mark = mark_of_this_process();
   EXPECT_TRUE(claim_start(folder, mark).value());
-  EXPECT_FALSE(claim_start(folder, SupervisorMark{1, 2, "other"}).value());
+  EXPECT_FALSE(claim_start(folder, SupervisorMark{1, 2, "other", supervisor_format}).value());
   EXPECT_EQ(*find_supervisor_mark(folder).value(), mark);
   EXPECT_EQ(io::list_folder(folder).value(), std::vector<std::string>{"supervisor"});
+}
+
+/// A folder as version 1 wrote it: an update of the agent must find its way in it.
+TEST_F(RunnerFiles, OfThePreviousVersionAreRead) {
+  // {"argv": ["true"], "folder": "/tmp", "variables": {}, "secret_variables": [], "outputs_file": "", "time_limit": 5,
+  //  "grace": 10000}
+  const std::string run_1(
+      "\x87\xa4"
+      "argv\x91\xa4true\xa6"
+      "folder\xa4/tmp\xa9variables\x80\xb0secret_variables\x90\xac"
+      "outputs_file\xa0"
+      "\xaatime_limit\x05\xa5grace\xcd\x27\x10");
+  ASSERT_TRUE(io::write_file(folder + "/run", run_1));
+  const RunRequest request = read_run_request(folder).value();
+  EXPECT_EQ(request.argv, std::vector<std::string>{"true"});
+  EXPECT_EQ(request.time_limit, Millis{5});
+  EXPECT_EQ(request.cgroup_home, "");
+  EXPECT_EQ(request.version, 1);
+
+  ASSERT_TRUE(io::write_file(folder + "/supervisor", R"({"pid": 12, "start_time": 34, "boot_id": "b"})"));
+  EXPECT_EQ(*find_supervisor_mark(folder).value(), (SupervisorMark{12, 34, "b", 1}));
+  ASSERT_TRUE(io::write_file(folder + "/result", R"({"end": "exited", "status": 3, "reason": "", "output_bytes": 5,
+      "output_error": "", "outputs_error": "", "duration_micros": 7})"));
+  EXPECT_EQ(*find_run_result(folder).value(), (RunResult{RunEnd::exited, 3, "", 5, "", "", 7, {}}));
+}
+
+TEST_F(RunnerFiles, OfALaterVersionAreReadAsFarAsThatIsSafe) {
+  ASSERT_TRUE(io::write_file(folder + "/result", R"({"end": "exited", "status": 0, "output_bytes": 5, "new": [1]})"));
+  EXPECT_EQ(find_run_result(folder).value()->output_bytes, 5U);
+  // Half understood, it could run something else than was meant.
+  ASSERT_TRUE(io::write_file(folder + "/run",
+                             "\x83\xa4"
+                             "argv\x91\xa4true\xa6"
+                             "folder\xa4/tmp\xa7version\x63"));
+  const Result<RunRequest> request = read_run_request(folder);
+  ASSERT_FALSE(request);
+  EXPECT_NE(request.error().message.find("newer agent (format 99"), std::string::npos) << request.error().message;
+}
+
+TEST_F(RunnerFiles, TheLastLineOfTheLogIsTold) {
+  EXPECT_EQ(last_log_line(folder), "");
+  note_in_log(folder, "one");
+  note_in_log(folder, "two");
+  EXPECT_EQ(last_log_line(folder), "two");
 }
 
 TEST_F(RunnerFiles, GarbageIsAnErrorThatNamesTheFile) {

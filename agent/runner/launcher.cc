@@ -9,8 +9,11 @@
 #include <array>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "agent/runner/process.h"
+#include "agent/runner/scope.h"
+#include "shared/base/fault_point.h"
 
 namespace escape::runner {
 namespace {
@@ -20,10 +23,13 @@ constexpr const char* program_name = "escape-supervisor";
 /// posix_spawn's two argument objects, set up for a supervisor and destroyed in any case.
 class SpawnArguments {
  public:
-  SpawnArguments() {
+  /// `log` takes stderr.
+  explicit SpawnArguments(const io::Fd& log) {
     ::posix_spawn_file_actions_init(&actions_);
     ::posix_spawnattr_init(&attributes_);
-    for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    // First, for the log itself may be one of the other two when the agent was started without them.
+    ::posix_spawn_file_actions_adddup2(&actions_, log.get(), STDERR_FILENO);
+    for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO}) {
       ::posix_spawn_file_actions_addopen(&actions_, descriptor, "/dev/null", O_RDWR, 0);
     }
     ::posix_spawn_file_actions_addclosefrom_np(&actions_, 3);
@@ -51,18 +57,29 @@ class SpawnArguments {
   posix_spawnattr_t attributes_{};
 };
 
-}  // namespace
+/// A full disk must not be the reason for which nothing starts.
+io::Fd open_log(const std::string& task_folder) {
+  const std::string path = io::join_path(task_folder, file_name::log);
+  io::Fd log(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  return log ? std::move(log) : io::Fd(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+}
 
-Result<io::Fd> launch_supervisor(const std::string& program, const std::string& task_folder) {
-  const SpawnArguments arguments;
-  std::string name = program_name;
-  std::string folder = task_folder;
-  const std::array<char*, 3> argv{name.data(), folder.data(), nullptr};
+Result<io::Fd> launch(const std::string& program, const std::string& task_folder, std::vector<std::string> words) {
+  const io::Fd log = open_log(task_folder);
+  const SpawnArguments arguments(log);
+  words.insert(words.begin(), program_name);
+  words.push_back(task_folder);
   // The supervisor needs nothing of our environment, and the script's comes in the run file.
-  const std::array<char*, 1> no_environment{nullptr};
+  std::vector<std::string> variables = fault_environment();
+  const auto pointers_to = [](std::vector<std::string>& texts) {
+    std::vector<char*> pointers;
+    for (std::string& text : texts) pointers.push_back(text.data());
+    pointers.push_back(nullptr);
+    return pointers;
+  };
   pid_t pid = 0;
-  const int error = ::posix_spawn(&pid, program.c_str(), arguments.actions(), arguments.attributes(), argv.data(),
-                                  no_environment.data());
+  const int error = ::posix_spawn(&pid, program.c_str(), arguments.actions(), arguments.attributes(),
+                                  pointers_to(words).data(), pointers_to(variables).data());
   if (error != 0) {
     return fail(ErrorKind::internal, "Couldn't start '" + program + "': " + std::strerror(error),
                 "Install Escape again: its programs belong together.");
@@ -72,6 +89,32 @@ Result<io::Fd> launch_supervisor(const std::string& program, const std::string& 
     return fail(ErrorKind::internal, "Couldn't watch process " + std::to_string(pid) + ": " + std::strerror(errno));
   }
   return process;
+}
+
+/// The supervisor has died and left no result.
+Result<Sighting> look_for_orphan(const std::string& task_folder, const SupervisorMark& mark) {
+  const std::string said = last_log_line(task_folder);
+  const std::string why = said.empty() ? "" : " (" + said + ")";
+  TRY(const std::optional<ScriptProcess> script, find_script_process(task_folder));
+  if (!script && mark.version >= 2) {
+    return Sighting(sighting::NeverRan{"the script's supervisor died before it started the script" + why});
+  }
+  if (script && Scope(static_cast<pid_t>(script->pid), static_cast<pid_t>(mark.pid), script->cgroup).lives()) {
+    return Sighting(sighting::Orphaned{});
+  }
+  return Sighting(sighting::Vanished{"the script's supervisor died" + why + "; " +
+                                     (script ? "nothing of the script runs any more, and " : "") +
+                                     "nobody knows how far the script got"});
+}
+
+}  // namespace
+
+Result<io::Fd> launch_supervisor(const std::string& program, const std::string& task_folder) {
+  return launch(program, task_folder, {});
+}
+
+Result<io::Fd> launch_adopter(const std::string& program, const std::string& task_folder) {
+  return launch(program, task_folder, {"--adopt"});
 }
 
 std::string default_supervisor_path() {
@@ -95,10 +138,14 @@ Result<Sighting> look_for_run(const std::string& task_folder) {
     return Sighting(sighting::Vanished{"the host was restarted while the script ran; nobody knows how far it got"});
   }
   if (io::Fd process = open_process(*mark)) return Sighting(sighting::Running{std::move(process)});
+  TRY(const std::optional<SupervisorMark> adopter, find_adopter_mark(task_folder));
+  if (adopter) {
+    if (io::Fd process = open_process(*adopter)) return Sighting(sighting::Running{std::move(process)});
+  }
   // It may have ended between the two looks.
   TRY(result, find_run_result(task_folder));
   if (result) return Sighting(sighting::Ended{std::move(*result)});
-  return Sighting(sighting::Vanished{"the script's supervisor was killed; nobody knows how far the script got"});
+  return look_for_orphan(task_folder, *mark);
 }
 
 }  // namespace escape::runner

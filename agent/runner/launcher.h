@@ -13,6 +13,9 @@ namespace escape::runner {
 /// its pidfd, which becomes readable when it has ended. With posix_spawn: this process may be large and have threads.
 Result<io::Fd> launch_supervisor(const std::string& program, const std::string& task_folder);
 
+/// The same for a script whose supervisor has died: watches it and writes how it ended, starts nothing.
+Result<io::Fd> launch_adopter(const std::string& program, const std::string& task_folder);
+
 /// Beside the running program ("…/bin/../libexec/escape/escape-supervisor"), or in the folder above it.
 std::string default_supervisor_path();
 
@@ -26,12 +29,19 @@ struct Running {
 struct Ended {
   RunResult result;
 };
-/// Started, gone, and no result: nobody knows how far it got.
+/// The supervisor is gone, what the script started still runs: `launch_adopter`.
+struct Orphaned {};
+/// Started, gone, and no result: nothing of it runs any more and nobody knows how far it got.
 struct Vanished {
   std::string reason;
 };
+/// The supervisor is gone, and it is sure that nothing of the script ever ran. It can't be launched again.
+struct NeverRan {
+  std::string reason;
+};
 }  // namespace sighting
-using Sighting = std::variant<sighting::NotStarted, sighting::Running, sighting::Ended, sighting::Vanished>;
+using Sighting = std::variant<sighting::NotStarted, sighting::Running, sighting::Ended, sighting::Orphaned,
+                              sighting::Vanished, sighting::NeverRan>;
 Result<Sighting> look_for_run(const std::string& task_folder);
 
 }  // namespace escape::runner

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <cstring>
@@ -81,6 +82,7 @@ std::string why_it_ended(const RunResult& run, const protocol::Offer& offer) {
     case RunEnd::cancelled:
       return "it was cancelled";
     case RunEnd::not_started:
+    case RunEnd::lost:
       return run.reason;
   }
   return run.reason;
@@ -98,6 +100,8 @@ TaskOutcome outcome_of(const RunResult& run) {
       return TaskOutcome::cancelled;
     case RunEnd::not_started:
       return TaskOutcome::not_started;
+    case RunEnd::lost:
+      return TaskOutcome::interrupted;
   }
   return TaskOutcome::failed;
 }
@@ -112,6 +116,25 @@ std::string with_hint(const Error& error) {
   std::string text = describe(error);
   if (!error.hint.empty()) text += (text.ends_with('.') ? " " : ". ") + error.hint;
   return text;
+}
+
+void add_sentence(std::string& message, const std::string& sentence) {
+  if (!message.empty()) message += message.ends_with('.') ? " " : ". ";
+  message += sentence;
+}
+
+/// A script that hangs in the kernel must not hold its deployment for ever: it is left, and named.
+std::string left_text(const RunResult& run) {
+  constexpr std::size_t named = 8;
+  std::string numbers;
+  for (std::size_t i = 0; i < std::min(run.left.size(), named); ++i) {
+    numbers += (i == 0 ? "" : ", ") + std::to_string(run.left[i]);
+  }
+  if (run.left.size() > named) numbers += " and " + std::to_string(run.left.size() - named) + " more";
+  const bool is_one = run.left.size() == 1;
+  const std::string subject = (is_one ? "Process " : "Processes ") + numbers;
+  if (run.end == RunEnd::lost) return subject + " of it still " + (is_one ? "runs" : "run") + ".";
+  return subject + " could not be ended, even by KILL, and " + (is_one ? "is" : "are") + " left on the agent's host.";
 }
 
 void take_outputs(TaskResult& result, const RunResult& run, const protocol::Offer& offer,
@@ -154,7 +177,8 @@ Result<> copy_outputs_file(const std::string& outputs_file, const std::string& t
     filled += static_cast<std::size_t>(count);
   }
   bytes.resize(filled);
-  return io::write_file(io::join_path(task_folder, file_name::outputs_copy), bytes, 0600);
+  // Its name is on the disk with the result, whose write syncs the folder.
+  return write_synced_file(io::join_path(task_folder, file_name::outputs_copy), bytes);
 }
 
 TaskResult to_task_result(const RunResult& run, const RunRequest& request, const protocol::Offer& offer,
@@ -165,13 +189,15 @@ TaskResult to_task_result(const RunResult& run, const RunRequest& request, const
   result.output_bytes = run.output_bytes;
   result.duration_micros = run.duration_micros;
   if (result.outcome != TaskOutcome::ok) {
-    result.message = failure_text(request.argv, why_it_ended(run, offer));
+    const std::string why = why_it_ended(run, offer);
+    result.message = run.end == RunEnd::lost ? interrupted_result(why, 0).message : failure_text(request.argv, why);
   } else if (offer.reads_outputs) {
     take_outputs(result, run, offer, task_folder);
   }
+  if (!run.left.empty()) add_sentence(result.message, left_text(run));
   if (!run.output_error.empty()) {
-    if (!result.message.empty()) result.message += result.message.ends_with('.') ? " " : ". ";
-    result.message += "Output behind byte " + std::to_string(run.output_bytes) + " is lost: " + run.output_error;
+    add_sentence(result.message,
+                 "Output behind byte " + std::to_string(run.output_bytes) + " is lost: " + run.output_error);
   }
   result.message = masked(result.message, secrets_of(request));
   return result;

@@ -55,6 +55,7 @@ TEST_F(Outcomes, OfEveryEnd) {
       {RunEnd::cancelled, 143, "", TaskOutcome::cancelled, 143, failed + "it was cancelled"},
       {RunEnd::not_started, 0, "exec: \"foo\": executable file not found in $PATH", TaskOutcome::not_started, 127,
        failed + "exec: \"foo\": executable file not found in $PATH"},
+      {RunEnd::lost, 0, "its supervisor died", TaskOutcome::interrupted, 0, "Interrupted: its supervisor died."},
   };
   for (const Case& one : cases) {
     const agent::TaskResult result = result_of(one.end, one.status, one.reason);
@@ -62,6 +63,22 @@ TEST_F(Outcomes, OfEveryEnd) {
     EXPECT_EQ(result.exit_status, one.exit_status) << one.message;
     EXPECT_EQ(result.message, one.message);
   }
+}
+
+TEST_F(Outcomes, WhatCouldNotBeEndedIsNamed) {
+  RunResult run;
+  run.end = RunEnd::cancelled;
+  run.status = 137;
+  run.left = {12};
+  EXPECT_EQ(to_task_result(run, request, offer, folder).message,
+            "Failed to successfully execute command 'sh -c ./x.sh .escape/outputs.json': it was cancelled. Process 12 "
+            "could not be ended, even by KILL, and is left on the agent's host.");
+  EXPECT_EQ(to_task_result(run, request, offer, folder).outcome, TaskOutcome::cancelled);
+  run.left = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+  EXPECT_TRUE(
+      to_task_result(run, request, offer, folder)
+          .message.ends_with("Processes 1, 2, 3, 4, 5, 6, 7, 8 and 2 more could not be ended, even by KILL, and "
+                             "are left on the agent's host."));
 }
 
 TEST_F(Outcomes, OutputsAreTypedJson) {

@@ -16,7 +16,14 @@ namespace escape::runner {
 /// /proc/sys/kernel/random/boot_id: changes with every boot of the host.
 std::string boot_id();
 
-/// Field 22 of /proc/PID/stat; absent when there is no such process or it is a zombie.
+/// What /proc/PID/stat tells of a living process.
+struct ProcessState {
+  pid_t group = 0;
+  pid_t session = 0;
+  std::int64_t start_time = 0;  ///< clock ticks since boot
+};
+/// Absent when there is no such process or it is a zombie.
+std::optional<ProcessState> state_of(pid_t pid);
 std::optional<std::int64_t> start_time_of(pid_t pid);
 
 /// The mark of this very process.
@@ -30,7 +37,16 @@ void ask_to_stop(const io::Fd& process, Millis grace);
 /// The grace of such a signal; SIGTERM from elsewhere carries none.
 inline constexpr Millis default_grace{10'000};
 
-/// Frees a child's entry; nothing for processes that are not ours.
-void reap(const io::Fd& process);
+/// For a supervisor's first moments: a session of its own, no descriptor above stderr, deaf to a terminal's signals.
+void leave_the_agent();
+/// Where SIGTERM arrives from now on. It was blocked before this program began (launcher.cc), so that one that came
+/// early waits here.
+io::Fd catch_stop_signal();
+/// The grace of the next stop that has arrived, or empty.
+std::optional<Millis> take_stop(const io::Fd& signals);
+
+/// Frees a child's entry and tells how it ended ("exit status 1", "signal 9 (Killed)"); empty for processes that are
+/// not ours.
+std::string reap(const io::Fd& process);
 
 }  // namespace escape::runner

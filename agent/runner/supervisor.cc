@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,16 +11,20 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "agent/runner/child.h"
+#include "agent/runner/ending.h"
 #include "agent/runner/files.h"
 #include "agent/runner/masker.h"
 #include "agent/runner/outcome.h"
 #include "agent/runner/process.h"
+#include "agent/runner/scope.h"
+#include "shared/base/fault_point.h"
 #include "shared/base/time.h"
 #include "shared/io/files.h"
 
@@ -31,10 +33,8 @@ namespace {
 
 /// A background process may keep the pipe open for ever; what it wrote until then is read.
 constexpr Micros drain_limit{2'000'000};
-/// How often a stopped process group is looked at: its end is no event.
-constexpr Micros group_check{50'000};
-/// The disk may be full when the result has to be written; it is tried until there is room.
-constexpr unsigned write_retry_seconds = 1;
+/// For a script whose end is no event here: a debugger holds it.
+constexpr Micros look_interval{50'000};
 
 Instant now() { return read_clocks().steady; }
 
@@ -77,11 +77,13 @@ class OutputFile {
 /// A started script and everything that may happen to it.
 class Supervision {
  public:
-  Supervision(const RunRequest& request, pid_t script, io::Fd pipe, io::Fd signals, OutputFile& output)
-      : script_(script),
+  Supervision(const RunRequest& request, const ScriptProcess& script, io::Fd pipe, io::Fd signals, OutputFile& output)
+      : script_(static_cast<pid_t>(script.pid)),
+        scope_(script_, ::getsid(0), script.cgroup),
+        ending_(scope_),
         pipe_(std::move(pipe)),
         signals_(std::move(signals)),
-        process_(static_cast<int>(::syscall(SYS_pidfd_open, script, 0))),
+        process_(static_cast<int>(::syscall(SYS_pidfd_open, script_, 0))),
         output_(output),
         started_at_(now()),
         grace_(request.grace) {
@@ -92,37 +94,38 @@ class Supervision {
     while (!is_over()) {
       wait();
       read_output();
-      take_signals();
+      take_stops();
       reap_ended();
       keep_deadlines();
     }
+    scope_.tidy();
     return to_result();
   }
 
  private:
   bool is_over() const {
-    if (!ended_at_) return false;
-    if (stop_ && !was_killed_ && group_lives()) return false;
-    return !pipe_ || now() >= *ended_at_ + drain_limit;
+    const Instant current = now();
+    if (!ended_at_) return ending_.has_given_up(current);
+    if (ending_.why() && !ending_.is_done(current)) return false;
+    return !pipe_ || current >= *ended_at_ + drain_limit;
   }
-
-  bool group_lives() const { return ::kill(-script_, 0) == 0 || errno == EPERM; }
 
   void wait() {
     std::array<pollfd, 3> ready{{{pipe_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}, {-1, POLLIN, 0}}};
     if (!ended_at_) ready[2].fd = process_.get();
     (void)::poll(ready.data(), ready.size(), milliseconds_to_next_deadline());
+    // Ended, but it is not ours to reap: from now on it is looked at.
+    has_ended_ = has_ended_ || ready[2].revents != 0;
   }
 
   int milliseconds_to_next_deadline() const {
     std::optional<Instant> next;
     const auto consider = [&](Instant when) { next = next ? std::min(*next, when) : when; };
     const Instant current = now();
-    if (time_limit_at_ && !stop_ && !ended_at_) consider(*time_limit_at_);
-    if (stop_ && !was_killed_) consider(kill_at_);
-    if (stop_ && !was_killed_ && ended_at_) consider(current + group_check);
+    if (time_limit_at_ && !ending_.why() && !ended_at_) consider(*time_limit_at_);
+    if (const std::optional<Instant> when = ending_.wake_at(current)) consider(*when);
     if (ended_at_ && pipe_) consider(std::max(*ended_at_ + drain_limit, current));
-    if (!process_ && !ended_at_) consider(current + group_check);
+    if (!process_ && !ended_at_) consider(current + look_interval);
     if (!next) return -1;
     return static_cast<int>(std::clamp<std::int64_t>((*next - current).count() / 1000 + 1, 0, 3'600'000));
   }
@@ -143,24 +146,10 @@ class Supervision {
     }
   }
 
-  void take_signals() {
-    signalfd_siginfo info{};
-    while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
-      if (info.ssi_signo != SIGTERM) continue;
-      const Millis grace = info.ssi_code == SI_QUEUE ? Millis(info.ssi_int) : default_grace;
-      if (!stop_ && !ended_at_) {
-        stop(RunEnd::cancelled, grace);
-      } else if (stop_) {
-        kill_at_ = std::min(kill_at_, now() + grace);  // asked again, in more of a hurry
-      }
+  void take_stops() {
+    while (const std::optional<Millis> grace = take_stop(signals_)) {
+      if (!ended_at_ || ending_.why()) ending_.begin(RunEnd::cancelled, now(), *grace);
     }
-  }
-
-  void stop(RunEnd why, Millis grace) {
-    stop_ = why;
-    kill_at_ = now() + grace;
-    (void)::kill(-script_, SIGTERM);
-    (void)::kill(-script_, SIGCONT);  // a stopped process would not see the TERM
   }
 
   /// As sub-reaper this process inherits what the script leaves behind; zombies would keep the group alive.
@@ -171,23 +160,29 @@ class Supervision {
       ended_at_ = now();
       status_ = status;
     }
+    if (has_ended_ && !ended_at_) process_.reset();
   }
 
   void keep_deadlines() {
     const Instant current = now();
-    if (time_limit_at_ && !stop_ && !ended_at_ && current >= *time_limit_at_) stop(RunEnd::timed_out, grace_);
-    if (stop_ && !was_killed_ && current >= kill_at_) {
-      (void)::kill(-script_, SIGKILL);
-      was_killed_ = true;
-    }
+    const bool is_late = time_limit_at_ && current >= *time_limit_at_;
+    if (is_late && !ending_.why() && !ended_at_) ending_.begin(RunEnd::timed_out, current, grace_);
+    ending_.keep_deadlines(current);
   }
 
   RunResult to_result() const {
     RunResult result;
-    result.duration_micros = (*ended_at_ - started_at_).count();
+    result.duration_micros = (ended_at_.value_or(now()) - started_at_).count();
+    if (ending_.why()) result.left = to_numbers(scope_.processes());
+    if (!ended_at_) {
+      result.end = *ending_.why();
+      result.status = 128 + SIGKILL;
+      if (result.left.empty()) result.left.push_back(script_);
+      return result;
+    }
     const bool by_signal = WIFSIGNALED(status_);
-    if (stop_) {
-      result.end = *stop_;
+    if (ending_.why()) {
+      result.end = *ending_.why();
       result.status = by_signal ? 128 + WTERMSIG(status_) : WEXITSTATUS(status_);
     } else {
       result.end = by_signal ? RunEnd::signalled : RunEnd::exited;
@@ -197,6 +192,8 @@ class Supervision {
   }
 
   pid_t script_;
+  Scope scope_;
+  Ending ending_;
   io::Fd pipe_;
   io::Fd signals_;
   io::Fd process_;
@@ -204,29 +201,11 @@ class Supervision {
   Instant started_at_;
   Millis grace_;
   std::optional<Instant> time_limit_at_;
-  std::optional<RunEnd> stop_;
-  Instant kill_at_{};
-  bool was_killed_ = false;
+  bool has_ended_ = false;  ///< as the kernel says; `ended_at_`: and was reaped
   std::optional<Instant> ended_at_;
   int status_ = 0;
   std::array<char, 64 << 10> buffer_{};
 };
-
-void leave_the_agent() {
-  (void)::setsid();
-  (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-  (void)::syscall(SYS_close_range, 3u, ~0u, 0u);
-  for (const int number : {SIGPIPE, SIGHUP, SIGINT, SIGQUIT}) ::signal(number, SIG_IGN);
-}
-
-/// SIGTERM was blocked before this program began (launcher.cc), so that one that comes early waits here.
-io::Fd catch_signals() {
-  sigset_t set;
-  ::sigemptyset(&set);
-  ::sigaddset(&set, SIGTERM);
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
-  return io::Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-}
 
 RunResult not_started(std::string reason) {
   RunResult result;
@@ -244,12 +223,15 @@ RunResult run_script(const std::string& task_folder, io::Fd signals) {
   io::Fd reading(ends[0]);
   io::Fd writing(ends[1]);
   (void)::fcntl(reading.get(), F_SETFL, O_NONBLOCK);
-  const Result<pid_t> script = start_child(request.value(), writing);
+  const Result<ScriptProcess> script = start_child(request.value(), task_folder, writing);
   if (!script) return not_started(describe(script.error()));
+  fault_point("supervisor.after_fork");
   writing.reset();
 
   RunResult result = Supervision(request.value(), script.value(), std::move(reading), std::move(signals), output).run();
+  fault_point("supervisor.before_output_sync");
   output.finish();
+  fault_point("supervisor.after_output_sync");
   result.output_bytes = output.size();
   result.output_error = output.error();
   if (result.end == RunEnd::exited && result.status == 0 && !request.value().outputs_file.empty()) {
@@ -263,16 +245,20 @@ RunResult run_script(const std::string& task_folder, io::Fd signals) {
 
 int supervise(const std::string& task_folder) {
   leave_the_agent();
-  io::Fd signals = catch_signals();
+  io::Fd signals = catch_stop_signal();
+  fault_point("supervisor.before_start_mark");
   const Result<bool> is_ours = claim_start(task_folder, mark_of_this_process());
-  if (!is_ours) return 1;
-  if (!is_ours.value()) return 0;
-  const RunResult result = run_script(task_folder, std::move(signals));
-  while (!write_run_result(task_folder, result)) {
-    if (!io::is_folder(task_folder)) return 1;  // forgotten meanwhile: nobody waits for it
-    ::sleep(write_retry_seconds);
+  if (!is_ours) {
+    std::fprintf(stderr, "%s\n", describe(is_ours.error()).c_str());
+    return 1;
   }
-  return 0;
+  if (!is_ours.value()) return 0;
+  fault_point("supervisor.after_start_mark");
+  const RunResult result = run_script(task_folder, std::move(signals));
+  fault_point("supervisor.before_result");
+  const int status = write_result_when_there_is_room(task_folder, result);
+  fault_point("supervisor.after_result");
+  return status;
 }
 
 }  // namespace escape::runner

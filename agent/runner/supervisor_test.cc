@@ -1,75 +1,19 @@
-#include <fcntl.h>
-#include <gtest/gtest.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <variant>
+#include <vector>
 
-#include "agent/runner/files.h"
-#include "agent/runner/launcher.h"
-#include "agent/runner/process.h"
-#include "shared/base/time.h"
-#include "shared/io/files.h"
+#include "agent/runner/cgroup.h"
+#include "agent/runner/supervisor_for_tests.h"
 
-/// The real escape-supervisor with real scripts.
 namespace escape::runner::supervisor_test {
 
-constexpr int deadline_millis = 30'000;
-
-class Supervisor : public testing::Test {
- protected:
-  void SetUp() override {
-    folder = io::make_temporary_folder("supervisor").value();
-    request.folder = folder;
-    request.variables = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}};
-  }
-  void TearDown() override { (void)io::remove_all(folder); }
-
-  void start(const std::string& script) {
-    request.argv = {"sh", "-c", script};
-    start_request();
-  }
-  void start_request() {
-    ASSERT_TRUE(write_run_request(folder, request));
-    Result<io::Fd> launched = launch_supervisor(ESCAPE_TEST_SUPERVISOR, folder);
-    ASSERT_TRUE(launched) << launched.error().message;
-    process = std::move(launched).value();
-  }
-  void wait_for_end() {
-    pollfd ready{process.get(), POLLIN, 0};
-    ASSERT_EQ(::poll(&ready, 1, deadline_millis), 1) << "the supervisor does not end";
-    siginfo_t ended{};
-    ASSERT_EQ(::waitid(P_PIDFD, static_cast<id_t>(process.get()), &ended, WEXITED | WNOHANG), 0);
-    EXPECT_EQ(ended.si_status, 0) << "the supervisor itself failed; its stderr, with a sanitizer's report, is not kept";
-    std::optional<RunResult> found = find_run_result(folder).value();
-    ASSERT_TRUE(found) << "no result";
-    result = *found;
-  }
-  void wait_for_end_of(const io::Fd& other) {
-    pollfd ready{other.get(), POLLIN, 0};
-    ASSERT_EQ(::poll(&ready, 1, deadline_millis), 1);
-  }
-  void run(const std::string& script) {
-    start(script);
-    wait_for_end();
-  }
-  std::string output() { return io::read_file(folder + "/output").value(); }
-  /// Blocks until the script has opened the FIFO for writing and written to it.
-  void wait_for_fifo(const std::string& name) {
-    const io::Fd file(::open((folder + "/" + name).c_str(), O_RDONLY | O_CLOEXEC));
-    char byte = 0;
-    ASSERT_EQ(::read(file.get(), &byte, 1), 1);
-  }
-
-  std::string folder;
-  RunRequest request;
-  io::Fd process;
-  RunResult result;
-};
+class Supervisor : public SupervisorTest {};
 
 TEST_F(Supervisor, KeepsTheOrderOfBothStreams) {
   run("for i in 1 2 3 4 5; do echo out$i; echo err$i >&2; done");
@@ -253,25 +197,168 @@ TEST_F(Supervisor, IsFoundAgainWhileItRunsAndAfterwards) {
   EXPECT_EQ(output(), "y\n");
 }
 
-TEST_F(Supervisor, AKilledOneOrAnotherBootLeavesNobodyKnowing) {
-  ASSERT_EQ(::mkfifo((folder + "/ready").c_str(), 0600), 0);
-  start("echo $$; echo x > ready; sleep 1000");
-  wait_for_fifo("ready");
-  const SupervisorMark mark = *find_supervisor_mark(folder).value();
-  ::kill(static_cast<pid_t>(mark.pid), SIGKILL);
-  pollfd ready{process.get(), POLLIN, 0};
-  ASSERT_EQ(::poll(&ready, 1, deadline_millis), 1);
-  reap(process);
-  EXPECT_TRUE(std::holds_alternative<sighting::Vanished>(look_for_run(folder).value()));
-  if (!output().empty()) ::kill(-std::stoi(output()), SIGKILL);
+std::vector<std::string> open_files_of(pid_t pid) {
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
+    std::error_code closed_meanwhile;
+    files.push_back(std::filesystem::read_symlink(entry.path(), closed_meanwhile).string());
+  }
+  std::ranges::sort(files);
+  return files;
+}
 
-  SupervisorMark other = mark_of_this_process();
-  other.boot_id = "another boot";
-  ASSERT_TRUE(io::remove_all(folder + "/supervisor"));
-  ASSERT_TRUE(claim_start(folder, other).value());
-  Sighting seen = look_for_run(folder).value();
-  ASSERT_TRUE(std::holds_alternative<sighting::Vanished>(seen));
-  EXPECT_NE(std::get<sighting::Vanished>(seen).reason.find("restarted"), std::string::npos);
+/// What the agent holds (sockets to the controller, its database, other tasks' files) stays the agent's.
+TEST_F(Supervisor, HoldsNothingOfTheAgent) {
+  int pair[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);  // not close-on-exec, as a library might open it
+  const io::Fd one(pair[0]), other(pair[1]);
+  const io::Fd file(::open("/etc/passwd", O_RDONLY));
+  make_fifo("go");
+  start("echo script $$; exec cat go");
+  const pid_t script = printed("script ");
+  const auto supervisor = static_cast<pid_t>(find_supervisor_mark(folder).value()->pid);
+
+  // `cat` opens its libraries and then hangs in the opening of the FIFO.
+  std::vector<std::string> null_and_pipe;
+  EXPECT_TRUE(eventually([&] { return (null_and_pipe = open_files_of(script)).size() == 3; }))
+      << "the script's: stdin, stdout, stderr; not " << testing::PrintToString(null_and_pipe);
+  EXPECT_EQ(null_and_pipe[0], "/dev/null");
+  EXPECT_TRUE(null_and_pipe[1].starts_with("pipe:") && null_and_pipe[1] == null_and_pipe[2]);
+  const std::vector<std::string> expected{"/dev/null",          "/dev/null",
+                                          folder + "/output",   folder + "/supervisor.log",
+                                          "anon_inode:[pidfd]", "anon_inode:[signalfd]",
+                                          null_and_pipe[1]};
+  std::vector<std::string> sorted = expected;
+  std::ranges::sort(sorted);
+  std::vector<std::string> held = open_files_of(supervisor);
+  for (std::string& name : held) {
+    if (name.starts_with("pidfd:")) name = "anon_inode:[pidfd]";  // since Linux 6.9
+  }
+  std::ranges::sort(held);
+  EXPECT_EQ(held, sorted);
+
+  EXPECT_EQ(::getsid(supervisor), supervisor) << "a session of its own";
+  EXPECT_EQ(::getsid(script), supervisor);
+  EXPECT_EQ(::getpgid(script), script) << "and a process group for the script";
+  const std::string maps = io::read_file("/proc/" + std::to_string(supervisor) + "/maps").value();
+  for (const char* library : {"rocksdb", "libzmq", "libcurl", "libssl"}) {
+    EXPECT_EQ(maps.find(library), std::string::npos) << library;
+  }
+  {
+    const io::Fd go(::open((folder + "/go").c_str(), O_WRONLY | O_CLOEXEC));
+    ASSERT_EQ(::write(go.get(), "y\n", 2), 2);
+  }
+  wait_for_end();
+}
+
+/// An update replaces the program while it runs; another version's files stay readable (files_test).
+TEST_F(Supervisor, GoesOnWhenItsProgramIsReplacedOrRemoved) {
+  program = folder + "/escape-supervisor";
+  std::filesystem::copy_file(ESCAPE_TEST_SUPERVISOR, program);
+  make_fifo("go");
+  start("echo script $$; cat go");
+  printed("script ");
+  ASSERT_TRUE(io::write_file(program, "#!/bin/sh\nexit 1\n", 0755));
+  ASSERT_TRUE(io::remove_all(program));
+  ASSERT_TRUE(std::holds_alternative<sighting::Running>(look_for_run(folder).value()));
+  {
+    const io::Fd go(::open((folder + "/go").c_str(), O_WRONLY | O_CLOEXEC));
+    ASSERT_EQ(::write(go.get(), "went on\n", 8), 8);
+  }
+  wait_for_end();
+  EXPECT_EQ(result.end, RunEnd::exited);
+  EXPECT_NE(output().find("went on\n"), std::string::npos);
+}
+
+/// A debugger that does not let go stands for what hangs in the kernel: KILL does not end the process for its parent.
+TEST_F(Supervisor, WhatKillDoesNotEndIsLeftAndNamed) {
+  start("echo script $$; exec sleep 1000");
+  const pid_t script = printed("script ");
+  if (::ptrace(PTRACE_SEIZE, script, nullptr, nullptr) != 0) {
+    std::puts("this host lets nobody trace a process, so a script that KILL does not end was not checked");
+    ask_to_stop(process, Millis{0});
+    wait_for_end();
+    return;
+  }
+  ask_to_stop(process, Millis{0});
+  wait_for_end();
+  EXPECT_EQ(result.end, RunEnd::cancelled);
+  EXPECT_EQ(result.left, std::vector<std::int64_t>{script});
+  EXPECT_LT(result.duration_micros, 25'000'000);
+  while (::waitpid(script, nullptr, __WALL) == script && !is_gone(script)) ::ptrace(PTRACE_CONT, script, 0, 0);
+}
+
+/// With a cgroup for each script.
+class SupervisorWithCgroups : public SupervisorTest {
+ protected:
+  void SetUp() override {
+    SupervisorTest::SetUp();
+    Result<std::string> home = make_cgroup_home(folder);
+    if (!home) {
+      std::printf("not checked, for there is no cgroup v2 to use here: %s\n", describe(home.error()).c_str());
+      GTEST_SKIP();
+    }
+    request.cgroup_home = home.value();
+  }
+  void TearDown() override {
+    if (!request.cgroup_home.empty()) {
+      remove_empty_cgroups(request.cgroup_home, {});
+      EXPECT_EQ(::rmdir(request.cgroup_home.c_str()), 0) << "a cgroup is left";
+    }
+    SupervisorTest::TearDown();
+  }
+  std::vector<std::string> groups() {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(request.cgroup_home)) {
+      if (entry.is_directory()) names.push_back(entry.path().string());
+    }
+    return names;
+  }
+};
+
+TEST_F(SupervisorWithCgroups, ACancelReachesWhatLeftTheSession) {
+  start("setsid sh -c \"trap '' TERM; echo away \\$\\$; while :; do sleep 1; done\" & echo script $$; wait");
+  const pid_t away = printed("away ");
+  printed("script ");
+  ASSERT_NE(::getsid(away), ::getsid(static_cast<pid_t>(find_supervisor_mark(folder).value()->pid)));
+  ask_to_stop(process, Millis{300});
+  wait_for_end();
+  EXPECT_EQ(result.end, RunEnd::cancelled);
+  EXPECT_TRUE(is_gone(away));
+  EXPECT_EQ(result.left, std::vector<std::int64_t>{});
+  EXPECT_TRUE(groups().empty()) << "an empty one is removed";
+}
+
+TEST_F(SupervisorWithCgroups, WhatLeftTheSessionCanCleanUpFirst) {
+  request.time_limit = Millis{1000};
+  request.grace = Millis{20'000};
+  start("setsid sh -c \"trap 'echo cleaned > done; exit' TERM; while :; do sleep 0.05; done\" & wait");
+  wait_for_end();
+  EXPECT_EQ(result.end, RunEnd::timed_out);
+  EXPECT_EQ(io::read_file(folder + "/done").value(), "cleaned\n");
+}
+
+TEST_F(SupervisorWithCgroups, AServiceThatWasLeftLivesOnAndItsGroupIsRemovedAfterIt) {
+  run("setsid sleep 1000 > /dev/null 2>&1 & echo service $!");
+  EXPECT_EQ(result.end, RunEnd::exited);
+  const pid_t service = printed("service ");
+  ASSERT_EQ(groups().size(), 1U);
+  EXPECT_FALSE(is_gone(service));
+  remove_empty_cgroups(request.cgroup_home, {});
+  EXPECT_EQ(groups().size(), 1U);
+  kill_each(groups()[0]);  // as kernels without cgroup.kill are served
+  EXPECT_TRUE(eventually([&] { return is_gone(service) && !has_processes(groups()[0]); }));
+  remove_empty_cgroups(request.cgroup_home, {io::file_name(folder)});
+  EXPECT_EQ(groups().size(), 1U) << "of a task that is held";
+  remove_empty_cgroups(request.cgroup_home, {});
+  EXPECT_TRUE(groups().empty());
+}
+
+TEST_F(SupervisorWithCgroups, AHomeThatAnotherAgentsStartRemovedIsMadeAgain) {
+  ASSERT_EQ(::rmdir(request.cgroup_home.c_str()), 0);
+  run("cat /proc/self/cgroup");
+  EXPECT_NE(output().find(io::file_name(request.cgroup_home) + "/" + io::file_name(folder)), std::string::npos)
+      << output();
 }
 
 }  // namespace escape::runner::supervisor_test
