@@ -7,8 +7,8 @@
 
 #include "agent/runner/environment.h"
 #include "agent/runner/process.h"
+#include "shared/base/sha256.h"
 #include "shared/base/text.h"
-#include "shared/io/digest.h"
 #include "shared/io/files.h"
 
 namespace escape::agent {
@@ -23,7 +23,7 @@ std::string host_name() {
 std::string hashed_machine_id() {
   const Result<std::string> id = io::read_file("/etc/machine-id");
   if (!id) return {};
-  return io::sha256_of("escape agent " + std::string(trimmed(id.value()))).substr(0, 32);
+  return sha256_hex("escape agent " + std::string(trimmed(id.value()))).substr(0, 32);
 }
 
 }  // namespace

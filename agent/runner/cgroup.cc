@@ -10,8 +10,8 @@
 #include <cstring>
 #include <optional>
 
+#include "shared/base/sha256.h"
 #include "shared/base/text.h"
-#include "shared/io/digest.h"
 #include "shared/io/files.h"
 
 namespace escape::runner {
@@ -83,7 +83,7 @@ Result<std::string> make_cgroup_home(const std::string& data_folder) {
   for (const std::string& other : groups_below(own)) {
     if (io::file_name(other).starts_with(home_prefix)) remove_cgroup(other);  // of an agent that is gone
   }
-  std::string home = own + "/" + home_prefix + io::sha256_of(data_folder).substr(0, digest_digits);
+  std::string home = own + "/" + home_prefix + sha256_hex(data_folder).substr(0, digest_digits);
   if (::mkdir(home.c_str(), 0755) != 0 && errno != EEXIST) {
     return fail(ErrorKind::no_permission, "the cgroup '" + home + "' can't be made: " + std::strerror(errno));
   }

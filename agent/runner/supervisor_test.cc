@@ -241,7 +241,7 @@ TEST_F(Supervisor, HoldsNothingOfTheAgent) {
   EXPECT_EQ(::getsid(script), supervisor);
   EXPECT_EQ(::getpgid(script), script) << "and a process group for the script";
   const std::string maps = io::read_file("/proc/" + std::to_string(supervisor) + "/maps").value();
-  for (const char* library : {"rocksdb", "libzmq", "libcurl", "libssl"}) {
+  for (const char* library : {"rocksdb", "libzmq", "libcurl", "libssl", "libcrypto"}) {
     EXPECT_EQ(maps.find(library), std::string::npos) << library;
   }
   {
