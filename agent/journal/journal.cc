@@ -1,6 +1,7 @@
 #include "agent/journal/journal.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -136,7 +137,8 @@ Result<Journal::Found> Journal::find_all() {
 Result<> Journal::keep_offer(const protocol::Offer& offer) {
   const std::string folder = folder_of(agent::key_of(offer));
   const auto keep = [&]() -> Result<> {
-    TRYV(io::make_folders(folder, private_folder));
+    // Its name is synced once, below, when there is something in it.
+    if (::mkdir(folder.c_str(), private_folder) != 0 && errno != EEXIST) return fail(io_error("Couldn't make", folder));
     TRYV(io::write_file(io::join_path(folder, offer_name), protocol::encode(protocol::ToAgent{offer}).body,
                         private_file));
     return io::sync_folder(io::parent_path(folder));
