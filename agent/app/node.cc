@@ -19,6 +19,7 @@
 #include "agent/runner/launcher.h"
 #include "agent/runner/outcome.h"
 #include "shared/base/crypto.h"
+#include "shared/base/fault_point.h"
 #include "shared/base/log.h"
 #include "shared/base/overloaded.h"
 #include "shared/base/text.h"
@@ -83,6 +84,7 @@ Result<Recovered> recover(journal::Journal& journal, Runs& runs) {
     task.offer = std::move(kept.offer);
     recovered.tasks.push_back(std::move(task));
   }
+  runs.clean_up();
   return recovered;
 }
 
@@ -325,14 +327,25 @@ Result<> Node::Impl::wait_for_disk(Effects effects, const Error& error) {
 
 Result<> Node::Impl::write(const JournalWrite& write) {
   return std::visit(overloaded{
-                        [&](const journal_write::KeepOffer& keep) { return journal->keep_offer(keep.offer); },
+                        [&](const journal_write::KeepOffer& keep) {
+                          fault_point("agent.before_keep_offer");
+                          Result<> kept = journal->keep_offer(keep.offer);
+                          fault_point("agent.after_keep_offer");
+                          return kept;
+                        },
                         [&](const journal_write::KeepResult& keep) {
                           fetcher.cancel(keep.key);
-                          return journal->keep_result(keep.key, keep.result);
+                          fault_point("agent.before_keep_result");
+                          Result<> kept = journal->keep_result(keep.key, keep.result);
+                          fault_point("agent.after_keep_result");
+                          return kept;
                         },
                         [&](const journal_write::Settle& settled) {
                           forget(settled.key);
-                          return journal->settle(settled.key);
+                          fault_point("agent.before_settle");
+                          Result<> done = journal->settle(settled.key);
+                          fault_point("agent.after_settle");
+                          return done;
                         },
                     },
                     write);
@@ -340,7 +353,10 @@ Result<> Node::Impl::write(const JournalWrite& write) {
 
 void Node::Impl::send(const Outgoing& outgoing) {
   std::visit(overloaded{
-                 [&](const send::Message& one) { session.send(one.message); },
+                 [&](const send::Message& one) {
+                   session.send(one.message);
+                   if (std::holds_alternative<protocol::Accepted>(one.message)) fault_point("agent.after_accepted");
+                 },
                  [&](const send::Output& output) { send_output(output); },
                  [&](const send::Finished& finished) { send_finished(finished); },
              },
@@ -377,6 +393,7 @@ void Node::Impl::send_finished(const send::Finished& finished) {
   message.output_bytes = finished.tail_offset + message.tail.bytes.size();
   message.duration_micros = result.duration_micros;
   session.send(message);
+  fault_point("agent.after_finished");
 }
 
 void Node::Impl::prepare(const TaskKey& key) {

@@ -16,6 +16,7 @@
 #include "protocol/messages/describe.h"
 #include "protocol/session/token.h"
 #include "shared/base/crypto.h"
+#include "shared/base/fault_point.h"
 #include "shared/base/log.h"
 #include "shared/base/overloaded.h"
 #include "shared/base/text.h"
@@ -127,6 +128,7 @@ struct Server::Impl {
   void collect(Now now);
   void complain(std::string_view socket, const transport::Peer& peer, const Error& error, Now now);
   void collect_agents(Now now);
+  void pass_fault_points(std::string_view moment) const;
   void collect_clients(Now now);
   void on_client(Session& session, protocol::FromClient message);
   void decide(const Input& input, Now now);
@@ -256,7 +258,9 @@ Result<> Server::Impl::one_turn(Now now) {
   for (Published& published : released.published) decide(input::Published{published.record, published.by}, now);
 
   // 3. One batch, one sync. If it fails the memory is ahead of the disk and the process must end.
+  pass_fault_points("controller.before_commit");
   TRYV(commit());
+  pass_fault_points("controller.after_commit");
 
   // 4. Only now may anything be said.
   send_out(now);
@@ -292,6 +296,15 @@ void Server::Impl::complain(std::string_view socket, const transport::Peer& peer
   log_warn("refused a message on the {} socket, of the key {}: {}", socket, fingerprint(peer.key), describe(error));
 }
 
+/// The moments of a task's life at which tests let this process die: "controller.before_commit_offer" …
+void Server::Impl::pass_fault_points(std::string_view moment) const {
+  if (!has_fault_points()) return;
+  for (const Effects::ToAgentSession& out : turn.to_agents) {
+    if (std::holds_alternative<protocol::Offer>(out.message)) fault_point(fmt::format("{}_offer", moment));
+    if (std::holds_alternative<protocol::ResultCommitted>(out.message)) fault_point(fmt::format("{}_result", moment));
+  }
+}
+
 void Server::Impl::collect_agents(Now now) {
   std::size_t bytes = 0;
   for (int taken = 0; taken < messages_per_turn && bytes < bytes_per_turn; ++taken) {
@@ -324,6 +337,8 @@ void Server::Impl::collect_agents(Now now) {
       refuse(*agents, Side::agents, received->peer, header, ErrorKind::temporary, admitted.reason);
       continue;
     }
+    if (std::holds_alternative<protocol::Accepted>(message.value())) fault_point("controller.after_collect_accepted");
+    if (std::holds_alternative<protocol::Finished>(message.value())) fault_point("controller.after_collect_result");
     waiting.push_back(input::AgentMessage{admitted.session->id, received->peer.key, std::move(message).value()});
   }
 }

@@ -100,6 +100,40 @@ TEST(Faults, AgentKilledInTheMiddleOfAScript) {
   expect_whole_output(read_text(cluster.folder() + "/deploy.err"));
 }
 
+/// The number behind `"pid":` in the supervisor's start mark.
+pid_t supervisor_of_the_script(const Cluster& cluster) {
+  for (const auto& task : fs::directory_iterator(cluster.folder() + "/agent-test/tasks")) {
+    const std::string mark = read_text(task.path() / "supervisor");
+    const std::size_t at = mark.find("\"pid\":");
+    if (at != std::string::npos) return std::atoi(mark.c_str() + at + 6);
+  }
+  return 0;
+}
+
+/// The script is the task's still: it runs on, is not started again, and the job waits for its end, whoever restarts.
+TEST(Faults, SupervisorKilledInTheMiddleOfAScript) {
+  Cluster cluster({"test"});
+  write_waiting_plan(cluster);
+  ASSERT_EQ(cluster.escape({"run", "release", "--skip-deploy"}).exit_status, 0);
+  Process deploy = cluster.start_escape({"run", "deploy", "quickstart/waits-v1.0", "-e", "test"}, "deploy");
+  ASSERT_TRUE(script_is_running(cluster));
+  const pid_t supervisor = supervisor_of_the_script(cluster);
+  ASSERT_GT(supervisor, 0);
+  ASSERT_EQ(::kill(supervisor, SIGKILL), 0);
+  ASSERT_TRUE(eventually([&] { return has(cluster.agent_log("test"), "its script runs on and is watched"); }));
+  cluster.kill_agent("test");
+  cluster.start_agent("test");
+  EXPECT_TRUE(has(cluster.escape({"jobs", "list", "--active", "--json"}).out, "quickstart/waits"));
+  EXPECT_TRUE(deploy.is_running());
+
+  write_text(cluster.folder() + "/go", "");
+  EXPECT_EQ(deploy.wait(Seconds(60)), 4) << read_text(cluster.folder() + "/deploy.err");
+  const std::string log = read_text(cluster.folder() + "/deploy.err");
+  EXPECT_TRUE(has(log, "supervisor died while it ran")) << log;
+  EXPECT_EQ(cluster.escape({"run", "deploy", "quickstart/waits-v1.0", "-e", "test"}).exit_status, 0);
+  EXPECT_EQ(count_lines(cluster.folder() + "/runs"), 2);
+}
+
 /// The script works on for as long as the cut lasts: 3 s here, a minute in `ops/soak`.
 TEST(Faults, LinkCutWhileAScriptRuns) {
   Cluster cluster({"test"});

@@ -138,11 +138,18 @@ std::map<std::string, std::string> Cluster::environment() const {
   return {{"XDG_CONFIG_HOME", folder_ + "/config"}, {"HOME", folder_}, {"CI", "true"}};
 }
 
+std::map<std::string, std::string> Cluster::fault_of(const std::string& daemon) const {
+  const auto found = faults_.find(daemon);
+  if (found == faults_.end() || found->second.empty()) return {};
+  return {{"ESCAPE_FAULT", found->second}};
+}
+
 void Cluster::start_controller() {
   const std::string log = folder_ + "/controller.log";
   const std::string before = read_text(log);
-  controller_ = Process(on("controller", {program("escape-controller"), "--config", folder_ + "/controller.yml"}),
-                        {.output_file = folder_ + "/controller.out", .error_file = log});
+  controller_ =
+      Process(on("controller", {program("escape-controller"), "--config", folder_ + "/controller.yml"}),
+              {.environment = fault_of("controller"), .output_file = folder_ + "/controller.out", .error_file = log});
   must(eventually([&] { return read_text(log).find("listens on", before.size()) != std::string::npos; }),
        "the controller did not start:\n" + read_text(log));
 }
@@ -154,7 +161,7 @@ void Cluster::start_agent(const std::string& environment_name) {
   const std::string before = read_text(log);
   agents_[environment_name] = Process(
       on(environment_name, {program("escape-agent"), "--config", folder_ + "/agent-" + environment_name + ".yml"}),
-      {.output_file = log, .error_file = log});
+      {.environment = fault_of(environment_name), .output_file = log, .error_file = log});
   must(eventually([&] { return read_text(log).find("connected", before.size()) != std::string::npos; }),
        "the agent of " + environment_name + " did not connect:\n" + read_text(log));
 }

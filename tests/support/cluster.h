@@ -38,6 +38,9 @@ class Cluster {
   void kill_controller();  ///< -9
   void start_agent(const std::string& environment);
   void kill_agent(const std::string& environment);  ///< -9
+  /// From its next start on, that daemon ("controller" or an environment's agent) and what it starts run with this
+  /// ESCAPE_FAULT (shared/base/fault_point.h); empty: with none.
+  void set_fault(const std::string& daemon, const std::string& fault) { faults_[daemon] = fault; }
   Process& controller() { return controller_; }
   Process& agent(const std::string& environment) { return agents_.at(environment); }
   std::string controller_log() const { return read_text(folder_ + "/controller.log"); }
@@ -65,6 +68,7 @@ class Cluster {
   void enrol_administrator();
   void enrol_agent(const std::string& environment);
   std::map<std::string, std::string> environment() const;
+  std::map<std::string, std::string> fault_of(const std::string& daemon) const;
 
   std::string folder_;
   std::string tag_;
@@ -75,6 +79,7 @@ class Cluster {
   std::vector<std::string> hosts_;
   Process controller_;
   std::map<std::string, Process> agents_;
+  std::map<std::string, std::string> faults_;
 };
 
 std::string program(const std::string& name);  ///< path in the build tree
