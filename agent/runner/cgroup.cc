@@ -81,7 +81,8 @@ Result<std::string> make_cgroup_home(const std::string& data_folder) {
     return fail(ErrorKind::no_permission, "the cgroup '" + own + "' can't be written: " + std::strerror(errno));
   }
   for (const std::string& other : groups_below(own)) {
-    if (io::file_name(other).starts_with(home_prefix)) remove_cgroup(other);  // of an agent that is gone
+    // Of an agent that is gone; one with scripts is not empty, whether they have begun or not.
+    if (io::file_name(other).starts_with(home_prefix)) (void)::rmdir(other.c_str());
   }
   std::string home = own + "/" + home_prefix + sha256_hex(data_folder).substr(0, digest_digits);
   if (::mkdir(home.c_str(), 0755) != 0 && errno != EEXIST) {

@@ -1,3 +1,5 @@
+#include <optional>
+#include <string>
 #include <variant>
 
 #include "agent/runner/cgroup.h"
@@ -111,7 +113,7 @@ TEST_F(SupervisorDeath, WhenNothingRunsAnyMoreNobodyKnowsHowFarItGot) {
 }
 
 TEST_F(SupervisorDeath, WhatLeftTheSessionIsSeenInTheCgroup) {
-  Result<std::string> home = make_cgroup_home(folder);
+  Result<std::string> home = make_cgroup_home_for_tests(folder);
   if (!home) {
     std::printf("not checked, for there is no cgroup v2 to use here: %s\n", describe(home.error()).c_str());
     return;
@@ -136,6 +138,27 @@ TEST_F(SupervisorDeath, BeforeTheScriptIsItselfNothingRan) {
   mark.start_time += 1;
   ASSERT_TRUE(claim_start(folder, mark).value());
   EXPECT_TRUE(looks<sighting::NeverRan>());
+}
+
+/// Held up on the way to becoming the script: it dies with its supervisor, so its silence proves that nothing ran.
+TEST_F(SupervisorDeath, AScriptThatHasNotSaidWhoItIsDiesToo) {
+  make_fifo("process.new");  // the child waits in the opening of it
+  start("touch ran");
+  std::string child;
+  ASSERT_TRUE(eventually([&] {
+    const std::optional<SupervisorMark> mark = find_supervisor_mark(folder).value();
+    if (!mark) return false;
+    const std::string pid = std::to_string(mark->pid);
+    const Result<std::string> children = io::read_file("/proc/" + pid + "/task/" + pid + "/children");
+    if (children) child = children.value();
+    return !child.empty();
+  }));
+  const pid_t script = std::stoi(child);
+  kill_supervisor();
+  EXPECT_TRUE(eventually([&] { return is_gone(script); })) << "it would become the script";
+  EXPECT_TRUE(looks<sighting::NeverRan>());
+  EXPECT_FALSE(io::exists(folder + "/ran"));
+  (void)::kill(script, SIGKILL);
 }
 
 /// Version 1 left no word of the script's process: its silence proves nothing.

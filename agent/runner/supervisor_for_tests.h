@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +13,7 @@
 #include <string>
 #include <utility>
 
+#include "agent/runner/cgroup.h"
 #include "agent/runner/files.h"
 #include "agent/runner/launcher.h"
 #include "agent/runner/process.h"
@@ -20,6 +23,15 @@
 namespace escape::runner {
 
 inline constexpr int deadline_millis = 30'000;
+
+/// Where there is no cgroup v2 to use, root mounts one that only this test sees.
+inline Result<std::string> make_cgroup_home_for_tests(const std::string& folder) {
+  Result<std::string> home = make_cgroup_home(folder);
+  if (home || ::geteuid() != 0 || ::unshare(CLONE_NEWNS) != 0) return home;
+  if (::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return home;
+  if (::mount("none", "/mnt", "cgroup2", 0, nullptr) != 0) return home;
+  return make_cgroup_home(folder);
+}
 
 /// The real escape-supervisor with real scripts, in a task's folder of its own.
 class SupervisorTest : public testing::Test {

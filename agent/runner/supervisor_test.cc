@@ -293,7 +293,7 @@ class SupervisorWithCgroups : public SupervisorTest {
  protected:
   void SetUp() override {
     SupervisorTest::SetUp();
-    Result<std::string> home = make_cgroup_home(folder);
+    Result<std::string> home = make_cgroup_home_for_tests(folder);
     if (!home) {
       std::printf("not checked, for there is no cgroup v2 to use here: %s\n", describe(home.error()).c_str());
       GTEST_SKIP();
