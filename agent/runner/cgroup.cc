@@ -1,6 +1,7 @@
 #include "agent/runner/cgroup.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +22,8 @@ constexpr const char* home_prefix = "escape-";
 constexpr std::size_t digest_digits = 16;
 /// A name is taken only by what an earlier task with this number left running.
 constexpr int names_to_try = 100;
+constexpr int remove_tries = 20;
+constexpr int remove_pause_millis = 5;
 /// Without cgroup.kill: a process may fork until the group is frozen.
 constexpr int kill_rounds = 10;
 
@@ -150,7 +153,10 @@ void kill_each(const std::string& cgroup) {
 void remove_cgroup(const std::string& cgroup) {
   if (has_processes(cgroup)) return;
   for (const std::string& below : groups_below(cgroup)) remove_cgroup(below);
-  (void)::rmdir(cgroup.c_str());
+  // What was killed a moment ago may not have left it entirely.
+  for (int i = 0; ::rmdir(cgroup.c_str()) != 0 && errno == EBUSY && i < remove_tries && !has_processes(cgroup); ++i) {
+    (void)::poll(nullptr, 0, remove_pause_millis);
+  }
 }
 
 }  // namespace escape::runner

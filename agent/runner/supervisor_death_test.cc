@@ -154,6 +154,10 @@ TEST_F(SupervisorDeath, AScriptThatHasNotSaidWhoItIsDiesToo) {
     return !child.empty();
   }));
   const pid_t script = std::stoi(child);
+  ASSERT_TRUE(eventually([&] {
+    const Result<std::string> stat = io::read_file("/proc/" + std::to_string(script) + "/stat");
+    return stat && stat.value().find(") S ") != std::string::npos;
+  })) << "it does not get to the FIFO";
   kill_supervisor();
   EXPECT_TRUE(eventually([&] { return is_gone(script); })) << "it would become the script";
   EXPECT_TRUE(looks<sighting::NeverRan>());
