@@ -4,44 +4,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "tests/bench/figures.h"
 #include "tests/support/cluster.h"
 
 namespace escape::testing {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-struct Figures {
-  double median = 0;
-  double p99 = 0;
-};
-
-Figures measure(int times, const std::function<void()>& run) {
-  std::vector<double> millis;
-  for (int i = 0; i < times; ++i) {
-    const auto begin = Clock::now();
-    run();
-    millis.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
-  }
-  std::ranges::sort(millis);
-  const auto at = [&](double share) {
-    return millis[static_cast<std::size_t>(share * static_cast<double>(millis.size() - 1))];
-  };
-  return {at(0.5), at(0.99)};
-}
-
-void print(const char* what, const Figures& figures) {
-  std::printf("%-64s %8.2f ms %8.2f ms\n", what, figures.median, figures.p99);
-  std::fflush(stdout);
-}
 
 void run_program(const Cluster& cluster, const std::vector<std::string>& command) {
   Process process(command, {.folder = cluster.workspace(),
@@ -52,12 +24,6 @@ void run_program(const Cluster& cluster, const std::vector<std::string>& command
     std::fprintf(stderr, "'%s' failed:\n%s\n", command[0].c_str(), read_text(cluster.folder() + "/bench.err").c_str());
     std::exit(1);
   }
-}
-
-double resident_mib(pid_t pid) {
-  const std::string status = read_text("/proc/" + std::to_string(pid) + "/status");
-  const auto at = status.find("VmRSS:");
-  return at == std::string::npos ? 0 : std::strtod(status.c_str() + at + 6, nullptr) / 1024;
 }
 
 void synced_write(const std::string& path) {
@@ -90,9 +56,12 @@ int run(int deploys) {
   print("  /bin/true", measure(deploys, [&] { run_program(cluster, {"/bin/true"}); }));
   print("  /bin/true in the controller's namespace",
         measure(deploys, [&] { run_program(cluster, cluster.on("controller", {"/bin/true"})); }));
-  std::printf("memory of the idle agent %29s %8.1f MiB\n", "", resident_mib(cluster.agent("test").pid()));
-  std::printf("memory of the controller after these deploys %9s %8.1f MiB\n", "",
-              resident_mib(cluster.controller().pid()));
+  measure_scripts(deploys);
+  print("memory of the agent after these deploys", memory_of(cluster.agent("test").pid()));
+  cluster.kill_agent("test");
+  cluster.start_agent("test");
+  print("memory of an agent that has just connected", memory_of(cluster.agent("test").pid()));
+  print("memory of the controller after these deploys", memory_of(cluster.controller().pid()));
   return 0;
 }
 
