@@ -110,6 +110,14 @@ pid_t supervisor_of_the_script(const Cluster& cluster) {
   return 0;
 }
 
+std::string output_of_the_script(const Cluster& cluster) {
+  std::string all;
+  for (const auto& task : fs::directory_iterator(cluster.folder() + "/agent-test/tasks")) {
+    all += read_text(task.path() / "output");
+  }
+  return all;
+}
+
 /// The script is the task's still: it runs on, is not started again, and the job waits for its end, whoever restarts.
 TEST(Faults, SupervisorKilledInTheMiddleOfAScript) {
   Cluster cluster({"test"});
@@ -117,6 +125,8 @@ TEST(Faults, SupervisorKilledInTheMiddleOfAScript) {
   ASSERT_EQ(cluster.escape({"run", "release", "--skip-deploy"}).exit_status, 0);
   Process deploy = cluster.start_escape({"run", "deploy", "quickstart/waits-v1.0", "-e", "test"}, "deploy");
   ASSERT_TRUE(script_is_running(cluster));
+  // What it prints without a supervisor ends it (SIGPIPE), so it is let come to where it waits.
+  ASSERT_TRUE(eventually([&] { return has(output_of_the_script(cluster), "line 200\n"); }));
   const pid_t supervisor = supervisor_of_the_script(cluster);
   ASSERT_GT(supervisor, 0);
   ASSERT_EQ(::kill(supervisor, SIGKILL), 0);
