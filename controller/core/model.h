@@ -58,7 +58,7 @@ struct Job {
   std::string cancelled_by;
   std::uint32_t current = 0;  ///< index of the task being worked on; tasks.size() when none is left
   std::uint32_t task_count = 0;
-  std::uint64_t log_entries = 0;  ///< root jobs: entries written so far
+  std::uint64_t log_entries = 0;  ///< root jobs: entries written so far; in the row of a live job maybe fewer
   Timestamp created_at{}, started_at{}, settled_at{};
   std::map<std::string, std::string> previous_variables;  ///< INPUT_PREVIOUS_…: the values of the run before this one
   int tried = 0;                    ///< failed tries in a row before this job: converge's back-off counts on

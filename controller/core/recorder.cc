@@ -24,6 +24,12 @@ void apply_job(State& state, const Job& job) {
   erase_of_job(state.tasks, job.number);
 }
 
+void apply_log(State& state, const LogLine& line) {
+  if (auto root = state.jobs.find(line.root); root != state.jobs.end()) {
+    root->second.log_entries = std::max(root->second.log_entries, line.entry.sequence);
+  }
+}
+
 template <class Map>
 typename Map::mapped_type& existing(Map& rows, const typename Map::key_type& key) {
   auto found = rows.find(key);
@@ -60,7 +66,7 @@ void apply(State& state, const Change& change) {
                  [&](const RemovedLock& row) { state.locks.erase(row.key); },
                  [&](const AnsweredRequest& row) { state.answered[{row.principal, row.id}] = row; },
                  [&](const RemovedAnswer& row) { state.answered.erase({row.principal, row.id}); },
-                 [&](const LogLine&) {},
+                 [&](const LogLine& line) { apply_log(state, line); },
                  [&](const protocol::EventView& row) { state.last_event = std::max(state.last_event, row.sequence); },
              },
              change);
@@ -178,7 +184,8 @@ void Recorder::tell(protocol::EventView event) {
 }
 
 void Recorder::log(JobId root, protocol::LogEntry entry) {
-  entry.sequence = ++edit(root).log_entries;
+  // The entry itself tells the new count: the job's row, which grows with the job, is not written again for it.
+  entry.sequence = ++existing(state_.jobs, root).log_entries;
   changes_.push_back(LogLine{root, std::move(entry)});
 }
 

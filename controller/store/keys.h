@@ -20,6 +20,9 @@
 ///   meta           "instance"                            16 bytes: made with the data folder, never changes
 ///                  "epoch"                               u64: starts of the controller so far
 ///                  "schema"                              u32: schema_version of the last writer
+///                  "job_floor"                           u64: jobs up to this number were given in a life that was
+///                                                        lost (restore.cc)
+///                  "migration"                           u32 schema, text: how far a migration to it has come
 ///   environments   name                                  row Environment
 ///   deployments    (environment) name                    row Deployment
 ///   jobs           'd' (environment) (deployment) ~job   empty: jobs of a deployment, newest first
@@ -47,6 +50,8 @@ namespace meta_key {
 inline constexpr std::string_view instance = "instance";
 inline constexpr std::string_view epoch = "epoch";
 inline constexpr std::string_view schema = "schema";
+inline constexpr std::string_view job_floor = "job_floor";
+inline constexpr std::string_view migration = "migration";
 }  // namespace meta_key
 
 std::string u32_key(std::uint32_t number);

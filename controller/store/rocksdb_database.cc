@@ -1,20 +1,28 @@
 // With rocksdb_errors the only files that see rocksdb. Why each option is as it is: README.md.
+#include <fcntl.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <mutex>
 
 #include "controller/store/keys.h"
+#include "controller/store/migrations.h"
 #include "controller/store/rocksdb_errors.h"
 #include "controller/store/store.h"
 #include "shared/base/log.h"
+#include "shared/base/text.h"
+#include "shared/io/files.h"
 
 namespace escape::store {
 namespace {
@@ -34,6 +42,8 @@ constexpr int writer_open_files = 256;
 /// Opening leaves what it replayed in memory, unless this many logs have gathered from earlier opens.
 constexpr std::size_t logs_before_flush = 16;
 constexpr int read_only_attempts = 10;
+/// An open may have to write what the logs hold into tables, and goes on from there.
+constexpr off_t room_to_go_on = 2 * total_wal_bytes;
 
 /// RocksDB's own LOG files would be rotated by every read-only open, under the writer's hands. Its errors come to our
 /// log; the rest is noise. Called from several threads at once.
@@ -46,6 +56,21 @@ class ErrorsOnly : public rocksdb::Logger {
     std::vsnprintf(line.data(), line.size(), format, arguments);
     log_debug("rocksdb: {}", line.data());
   }
+};
+
+/// Nothing goes on by itself after a failure: the owner of the database decides what is true then.
+class NoRecovery : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* is_automatic) override {
+    *is_automatic = false;
+  }
+};
+
+/// How a folder is opened.
+struct Opening {
+  Access access = Access::read_write;
+  bool is_alone = true;       ///< nobody else writes
+  bool rewrites_log = false;  ///< what the logs hold goes into tables at once, synced
 };
 
 struct FolderContents {
@@ -66,22 +91,25 @@ FolderContents look_at(const std::string& folder) {
   return contents;
 }
 
-rocksdb::DBOptions database_options(Access access, const FolderContents& contents) {
+rocksdb::DBOptions database_options(const Opening& opening, const FolderContents& contents) {
+  const bool is_writer = opening.access == Access::read_write;
   rocksdb::DBOptions options;
-  options.create_if_missing = access == Access::read_write;
+  options.create_if_missing = is_writer;
+  options.listeners.push_back(std::make_shared<NoRecovery>());
+  options.max_bgerror_resume_count = 0;
   options.info_log = std::make_shared<ErrorsOnly>();
   options.max_total_wal_size = total_wal_bytes;
   options.max_background_jobs = 2;
   options.max_file_opening_threads = 1;
   options.stats_dump_period_sec = options.stats_persist_period_sec = 0;
-  options.avoid_flush_during_recovery = contents.logs < logs_before_flush;
+  options.avoid_flush_during_recovery = contents.logs < logs_before_flush && !opening.rewrites_log;
   options.max_manifest_file_size = 1 << 20;
   // Every commit was synced, so only the end of a log may be torn; damage further up must not be passed over in
   // silence. A reader beside the writer may meet a log that is just being written: it takes what is whole.
-  options.wal_recovery_mode = access == Access::read_write ? rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords
-                                                           : rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  options.wal_recovery_mode = opening.is_alone ? rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords
+                                               : rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   // A reader holds all files open: the writer's compaction may remove them at any time.
-  options.max_open_files = access == Access::read_write ? writer_open_files : -1;
+  options.max_open_files = is_writer ? writer_open_files : -1;
   return options;
 }
 
@@ -175,6 +203,22 @@ class RocksSnapshot : public Reader {
   const rocksdb::Snapshot* snapshot_ = nullptr;
 };
 
+/// What is open, to whoever asks for a Reader.
+class OpenReader : public Reader {
+ public:
+  explicit OpenReader(const OpenDatabase& open) : open_(open) {}
+  Result<std::optional<std::string>> get(Table table, std::string_view key) const override {
+    return get_row(open_, nullptr, table, key);
+  }
+  Result<> scan(Table table, std::string_view from, std::string_view to, Order order,
+                const std::function<bool(std::string_view, std::string_view)>& visit) const override {
+    return scan_rows(open_, nullptr, table, from, to, order, visit);
+  }
+
+ private:
+  const OpenDatabase& open_;
+};
+
 Error newer_schema(const std::string& folder, const std::string& what) {
   return {ErrorKind::bad_data,
           "The database in '" + folder + "' was written by a newer version of Escape (" + what + ")",
@@ -182,15 +226,15 @@ Error newer_schema(const std::string& folder, const std::string& what) {
 }
 
 Result<> check_schema(const OpenDatabase& open) {
-  TRY(const std::optional<std::string> written, get_row(open, nullptr, Table::meta, meta_key::schema));
-  if (!written) return ok();
-  const std::optional<std::uint32_t> version = parse_u32(*written);
-  if (!version) {
-    return fail(ErrorKind::storage, "The database in '" + open.folder + "' is damaged: its schema row is not a number",
-                "Restore the folder from a backup.");
+  const Result<std::uint32_t> written = schema_of(OpenReader(open));
+  if (!written) {
+    Error error = written.error();
+    error.message = "The database in '" + open.folder + "' is damaged: " + error.message;
+    return fail(std::move(error));
   }
-  if (*version <= schema_version) return ok();
-  return fail(newer_schema(open.folder, "schema " + std::to_string(*version) + ", this program reads up to " +
+  const std::uint32_t version = written.value();
+  if (version <= schema_version) return ok();
+  return fail(newer_schema(open.folder, "schema " + std::to_string(version) + ", this program reads up to " +
                                             std::to_string(schema_version)));
 }
 
@@ -231,8 +275,9 @@ rocksdb::Status make_families(rocksdb::DB& db, const std::vector<std::string>& n
   return status;
 }
 
-Result<Shared> open_once(const std::string& folder, Access access, const FolderContents& contents) {
-  const rocksdb::DBOptions options = database_options(access, contents);
+Result<Shared> open_once(const std::string& folder, const Opening& opening, const FolderContents& contents) {
+  const Access access = opening.access;
+  const rocksdb::DBOptions options = database_options(opening, contents);
   std::vector<std::string> names{family_names[0]};
   if (contents.has_current) {
     TRY(names, existing_families(folder, options));
@@ -277,7 +322,36 @@ Result<> make_folder(const std::string& folder) {
   return ok();
 }
 
-Result<Shared> open_writer(const std::string& folder) {
+/// A line of its own file: the newest commit that is known to be on the disk, and its complement.
+std::string progress_file(const std::string& folder) { return io::join_path(folder, "progress"); }
+
+std::string progress_line(std::uint64_t sequence) {
+  return to_hex(u64_key(sequence)) + " " + to_hex(u64_key(~sequence)) + "\n";
+}
+
+/// In place: a torn line is of a later sequence than the one before, and is passed over.
+Result<> write_progress(const std::string& folder, std::uint64_t sequence) {
+  const std::string path = progress_file(folder);
+  TRY(const io::Fd file, io::open_file(path, O_WRONLY | O_CREAT, 0600));
+  TRYV(io::write_all(file, progress_line(sequence), path));
+  if (::fdatasync(file.get()) != 0) return fail(io::file_error("write", path, errno));
+  return ok();
+}
+
+Result<> check_progress(const std::string& folder, std::uint64_t sequence) {
+  const Result<std::string> line = io::read_file(progress_file(folder));
+  if (!line || line.value().size() < 2 * sizeof sequence) return ok();
+  const std::optional<std::uint64_t> noted = parse_u64(from_hex(line.value().substr(0, 2 * sizeof sequence)));
+  const bool is_whole = noted && line.value() == progress_line(*noted);
+  if (!is_whole || *noted <= sequence) return ok();
+  return fail(ErrorKind::storage,
+              "The database in '" + folder + "' is damaged: the end of its log is lost (it ends at " +
+                  std::to_string(sequence) + ", and " + std::to_string(*noted) + " was on the disk)",
+              "Restore the folder from a backup. To go on without what is lost, remove the file '" +
+                  progress_file(folder) + "'.");
+}
+
+Result<Shared> open_writer(const std::string& folder, bool rewrites_log = false) {
   TRYV(make_folder(folder));
   const FolderContents contents = look_at(folder);
   if (!contents.has_current && contents.has_data) {
@@ -285,25 +359,69 @@ Result<Shared> open_writer(const std::string& folder) {
     return fail(ErrorKind::storage, "The database in '" + folder + "' is damaged: its file CURRENT is missing",
                 "Restore the folder from a backup.");
   }
-  return open_once(folder, Access::read_write, contents);
+  TRY(Shared open, open_once(folder, {Access::read_write, true, rewrites_log}, contents));
+  TRYV(check_progress(folder, open->db->GetLatestSequenceNumber()));
+  return open;
+}
+
+/// Takes the room and gives it back.
+Result<> check_takes_writes(const std::string& folder) {
+  const std::string path = io::join_path(folder, "room");
+  const std::string action = "write to the database in";
+  Result<io::Fd> file = io::open_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  if (!file) return fail(std::move(file).error());
+  const int failed = ::posix_fallocate(file.value().get(), 0, room_to_go_on);
+  TRYV(io::remove_all(path));
+  if (failed == 0) return ok();
+  Error error = io::file_error(action, folder, failed);
+  error.kind = ErrorKind::storage;
+  return fail(std::move(error));
 }
 
 /// Tries again when files went away between being listed and being opened: the writer may be compacting.
-Result<Shared> open_reader(const std::string& folder) {
+Result<Shared> open_reader(const std::string& folder, bool is_alone = false) {
   for (int attempt = 1;; ++attempt) {
     const FolderContents contents = look_at(folder);
     if (!contents.has_current) {
       return fail(ErrorKind::not_found, "There is no database in '" + folder + "'");
     }
-    Result<Shared> open = open_once(folder, Access::read_only, contents);
-    const bool may_pass = !open && open.error().kind == ErrorKind::storage;
+    Result<Shared> open = open_once(folder, {Access::read_only, is_alone}, contents);
+    const bool may_pass = !is_alone && !open && open.error().kind == ErrorKind::storage;
     if (!may_pass || attempt == read_only_attempts) return open;
   }
 }
 
+struct Opened {
+  Shared open;
+  std::optional<Error> not_writable{};  ///< why it is open only to read
+};
+
+Result<Opened> open_when_possible(const std::string& folder) {
+  Result<Shared> writer = open_writer(folder);
+  if (writer) return Opened{std::move(writer).value()};
+  const Error why = writer.error();
+  if (why.kind != ErrorKind::storage || check_takes_writes(folder)) return fail(why);
+  Result<Shared> reader = open_reader(folder, true);
+  if (!reader) return fail(why);
+  // What has to be migrated is written before it is read.
+  TRY(const std::uint32_t schema, schema_of(OpenReader(*reader.value())));
+  if (schema != schema_version) return fail(why);
+  return Opened{std::move(reader).value(), why};
+}
+
+Result<Opened> open_folder(const std::string& folder, Access access) {
+  if (access == Access::write_when_possible) return open_when_possible(folder);
+  TRY(Shared open, access == Access::read_write ? open_writer(folder) : open_reader(folder));
+  return Opened{std::move(open)};
+}
+
+/// The mutex is for those who take a snapshot on another thread while the owner opens the folder anew.
 class RocksDatabase : public Database {
  public:
-  explicit RocksDatabase(Shared open) : open_(std::move(open)) {}
+  RocksDatabase(Opened opened, Access access)
+      : open_(std::move(opened.open)),
+        is_writer_(access != Access::read_only),
+        failed_(std::move(opened.not_writable)) {}
 
   Result<std::optional<std::string>> get(Table table, std::string_view key) const override {
     return get_row(*open_, nullptr, table, key);
@@ -313,10 +431,61 @@ class RocksDatabase : public Database {
     return scan_rows(*open_, nullptr, table, from, to, order, visit);
   }
   Result<> commit(const std::vector<Write>& batch) override {
-    if (open_->access == Access::read_only) {
+    if (!is_writer_) {
       return fail(ErrorKind::internal, "The database in '" + open_->folder + "' is open for reading only");
     }
     if (batch.empty()) return ok();
+    if (failed_) return fail(*failed_);
+    Result<> written = write(batch);
+    if (!written) failed_ = written.error();
+    return written;
+  }
+  std::unique_ptr<Reader> snapshot() const override {
+    const std::lock_guard hold(mutex_);
+    return std::make_unique<RocksSnapshot>(open_);
+  }
+  Result<> refresh() override {
+    if (is_writer_) return ok();
+    TRY(Shared fresh, open_reader(open_->folder));
+    replace(std::move(fresh));
+    return ok();
+  }
+  Result<> reopen() override {
+    if (!is_writer_ || !failed_) return ok();
+    const std::string folder = open_->folder;
+    if (is_open_for_writing()) {
+      // Beside the failed one, so that nobody who reads goes without.
+      TRY(Shared reader, open_reader(folder, true));
+      replace(std::move(reader));
+    }
+    TRYV(check_takes_writes(folder));
+    TRY(Shared writer, open_writer(folder, true));
+    replace(std::move(writer));
+    failed_.reset();
+    return ok();
+  }
+  bool is_writable() const override { return is_writer_ && !failed_; }
+  Result<> checkpoint(const std::string& to) const override {
+    rocksdb::Checkpoint* made = nullptr;
+    rocksdb::Status status = rocksdb::Checkpoint::Create(open_->db.get(), &made);
+    const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+    // Without a flush: what is in memory is in the logs, and these are copied.
+    if (status.ok()) status = checkpoint->CreateCheckpoint(to, UINT64_MAX);
+    if (status.ok()) return ok();
+    return fail(to_error(status, "copy the database", open_->folder));
+  }
+  Result<> note_progress() override {
+    if (!is_writable()) return ok();
+    const std::uint64_t sequence = open_->db->GetLatestSequenceNumber();
+    if (sequence == noted_) return ok();
+    TRYV(write_progress(open_->folder, sequence));
+    noted_ = sequence;
+    return ok();
+  }
+
+ private:
+  bool is_open_for_writing() const { return open_->access == Access::read_write; }
+  Result<> write(const std::vector<Write>& batch) {
     rocksdb::WriteBatch writes;
     for (const Write& write : batch) {
       const rocksdb::Status status = write.value ? writes.Put(open_->family(write.table), write.key, *write.value)
@@ -329,22 +498,49 @@ class RocksDatabase : public Database {
     if (!status.ok()) return fail(to_error(status, "write to the database", open_->folder));
     return ok();
   }
-  std::unique_ptr<Reader> snapshot() const override { return std::make_unique<RocksSnapshot>(open_); }
-  Result<> refresh() override {
-    if (open_->access == Access::read_write) return ok();
-    TRY(open_, open_reader(open_->folder));
-    return ok();
+  /// Whoever still reads from the old one keeps it, and its lock, until then.
+  void replace(Shared fresh) {
+    const std::lock_guard hold(mutex_);
+    open_.swap(fresh);
   }
 
- private:
+  mutable std::mutex mutex_;
   Shared open_;
+  bool is_writer_;
+  std::optional<Error> failed_;  ///< why nothing is written until `reopen`
+  std::uint64_t noted_ = 0;      ///< what note_progress wrote last
 };
+
+/// The old rows stay beside the folder until somebody removes them.
+Result<> migrate_after_copy(RocksDatabase& database, const std::string& folder) {
+  if (!database.is_writable()) return ok();
+  TRY(const std::uint32_t schema, schema_of(database));
+  if (schema == schema_version) return ok();
+  const std::string copy = folder + ".schema-" + std::to_string(schema);
+  if (!io::exists(copy)) {
+    TRYV(database.checkpoint(copy));
+    TRYV(io::sync_folder(io::parent_path(copy)));
+    log_info("the database as it was is kept in '{}'", copy);
+  }
+  return migrate(database, migrations());
+}
 
 }  // namespace
 
 Result<std::unique_ptr<Database>> open_rocksdb(const std::string& folder, Access access) {
-  TRY(Shared open, access == Access::read_write ? open_writer(folder) : open_reader(folder));
-  return std::unique_ptr<Database>(std::make_unique<RocksDatabase>(std::move(open)));
+  TRY(Opened opened, open_folder(folder, access));
+  auto database = std::make_unique<RocksDatabase>(std::move(opened), access);
+  if (access != Access::read_only) {
+    TRYV(migrate_after_copy(*database, folder));
+  }
+  return std::unique_ptr<Database>(std::move(database));
+}
+
+Result<> check_rocksdb(const std::string& folder) {
+  TRY(const Shared open, open_reader(folder, true));
+  const rocksdb::Status status = open->db->VerifyChecksum();
+  if (status.ok()) return ok();
+  return fail(to_error(status, "read the database", folder));
 }
 
 }  // namespace escape::store

@@ -4,6 +4,8 @@
 #include <rocksdb/status.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -247,6 +249,145 @@ TEST(RocksDb, ATornLastRecordIsForgottenAndDamageBeforeTheEndIsNot) {
   log << "damage";
   log.close();
   EXPECT_EQ(refusal(temp.path()).kind, ErrorKind::storage);
+}
+
+/// A disk that takes no more after a while, and takes it again.
+class Disk {
+ public:
+  virtual ~Disk() = default;
+  virtual void fill() = 0;
+  virtual void free() = 0;
+};
+
+/// Files of this process stay small: needs no rights.
+class SmallFiles : public Disk {
+ public:
+  void fill() override { limit(300'000); }
+  void free() override { limit(RLIM_INFINITY); }
+  ~SmallFiles() override { limit(RLIM_INFINITY); }
+
+ private:
+  static void limit(rlim_t bytes) {
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit both{bytes, RLIM_INFINITY};
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &both), 0);
+  }
+};
+
+/// A small file system of its own, and something else on it that takes what is left.
+class SmallDisk : public Disk {
+ public:
+  explicit SmallDisk(std::string folder) : folder_(std::move(folder)) {
+    is_there_ = mount("tmpfs", folder_.c_str(), "tmpfs", 0, "size=40m") == 0;
+  }
+  ~SmallDisk() override {
+    if (is_there_ && umount2(folder_.c_str(), MNT_DETACH) != 0) ADD_FAILURE() << folder_ << " stays mounted";
+  }
+  bool is_there() const { return is_there_; }
+  void fill() override {
+    const std::string path = folder_ + "/fill";
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    const std::string block(4096, 'x');
+    const auto left = fs::space(folder_).available;
+    for (std::uintmax_t written = 0; written + 300'000 < left; written += block.size()) {
+      ASSERT_EQ(write(fd, block.data(), block.size()), static_cast<ssize_t>(block.size()));
+    }
+    close(fd);
+  }
+  void free() override { fs::remove(folder_ + "/fill"); }
+
+ private:
+  std::string folder_;
+  bool is_there_ = false;
+};
+
+/// Commits until the disk is full. How many were committed.
+std::uint64_t commit_until_full(Database& database, std::size_t row_bytes) {
+  for (std::uint64_t row = 0;; ++row) {
+    const Result<> done = database.commit(
+        {{Table::job_log, u64_key(row), std::string(row_bytes, 'r')}, {Table::events, u64_key(row), "told"}});
+    if (done) continue;
+    EXPECT_EQ(done.error().kind, ErrorKind::storage) << done.error().message;
+    return row;
+  }
+}
+
+void expect_exactly(const Reader& reader, std::uint64_t rows, const std::string& when) {
+  for (const Table table : {Table::job_log, Table::events}) {
+    std::uint64_t next = 0;
+    ASSERT_TRUE(reader.scan(table, "", "", Reader::Order::ascending, [&](std::string_view key, std::string_view) {
+      EXPECT_EQ(key, u64_key(next)) << when;
+      ++next;
+      return true;
+    }));
+    EXPECT_EQ(next, rows) << when;
+  }
+}
+
+void drill_full_disk(Disk& disk, const std::string& folder, std::size_t row_bytes) {
+  SCOPED_TRACE("rows of " + std::to_string(row_bytes));
+  std::uint64_t rows = 0;
+  {
+    const std::unique_ptr<Database> database = open(folder);
+    disk.fill();
+    rows = commit_until_full(*database, row_bytes);
+    ASSERT_GT(rows, 0u);
+    EXPECT_FALSE(database->is_writable());
+    EXPECT_FALSE(database->commit({{Table::meta, "a", "b"}}));
+    expect_exactly(*database, rows, "after the failure");
+    const std::unique_ptr<Reader> early = database->snapshot();
+    for (int tries = 0; tries < 5; ++tries) {
+      const Result<> reopened = database->reopen();
+      ASSERT_FALSE(reopened);
+      EXPECT_EQ(reopened.error().kind, ErrorKind::storage) << reopened.error().message;
+      expect_exactly(*database, rows, "while it is full");
+      expect_exactly(*database->snapshot(), rows, "a snapshot while it is full");
+    }
+    expect_exactly(*early, rows, "a snapshot from before");
+  }
+  {
+    const std::unique_ptr<Database> database = open(folder, Access::write_when_possible);
+    expect_exactly(*database, rows, "opened on a full disk");
+    if (!database->is_writable()) {
+      EXPECT_FALSE(database->reopen());
+    }
+    disk.free();
+    ASSERT_TRUE(database->reopen());
+    EXPECT_TRUE(database->is_writable());
+    expect_exactly(*database, rows, "with room again");
+    ASSERT_TRUE(database->commit({{Table::job_log, u64_key(rows), "r"}, {Table::events, u64_key(rows), "told"}}));
+  }
+  expect_exactly(*open(folder), rows + 1, "in the next life");
+}
+
+TEST(RocksDb, WhatIsCommittedIsReadWhileTheDiskTakesNoWrites) {
+  for (const std::size_t row_bytes : {1'000u, 10'000u, 200'000u}) {
+    TempFolder temp;
+    SmallFiles disk;
+    drill_full_disk(disk, temp.path() + "/db", row_bytes);
+  }
+}
+
+TEST(RocksDb, WhatIsCommittedIsReadWhileTheDiskIsFull) {
+  for (const std::size_t row_bytes : {1'000u, 10'000u, 200'000u}) {
+    TempFolder temp;
+    SmallDisk disk(temp.path());
+    if (!disk.is_there()) GTEST_SKIP() << "nothing can be mounted here, so a full disk was not checked";
+    drill_full_disk(disk, temp.path() + "/db", row_bytes);
+  }
+}
+
+TEST(RocksDb, AFailureThatPassedByItselfLosesNothing) {
+  TempFolder temp;
+  const std::unique_ptr<Database> database = open(temp.path());
+  SmallFiles disk;
+  disk.fill();
+  const std::uint64_t rows = commit_until_full(*database, 1000);
+  disk.free();
+  EXPECT_FALSE(database->commit({{Table::meta, "a", "b"}})) << "memory may be ahead until it was opened anew";
+  ASSERT_TRUE(database->reopen());
+  expect_exactly(*database, rows, "opened anew");
+  ASSERT_TRUE(database->commit({{Table::meta, "a", "b"}}));
 }
 
 TEST(RocksDb, ANewerSchemaIsLeftAlone) {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "controller/store/keys.h"
 #include "controller/store/row_codec.h"
 #include "controller/store/row_fields.h"
@@ -24,6 +26,13 @@ Result<> load_meta(const Reader& reader, State& state) {
   state.instance = *instance;
   state.epoch = *number;
   return ok();
+}
+
+Result<JobId> job_floor(const Reader& reader) {
+  TRY(const std::optional<std::string> row, reader.get(Table::meta, meta_key::job_floor));
+  if (!row) return JobId{0};
+  if (const std::optional<std::uint64_t> floor = parse_u64(*row)) return *floor;
+  return fail(damaged_meta(meta_key::job_floor));
 }
 
 /// The number at the end of the last key that begins with `prefix`, or 0.
@@ -89,6 +98,14 @@ Result<> load_live_job(const Reader& reader, JobId number, State& state) {
                 "Job " + std::to_string(number) + " is marked as live, but the database has no such job",
                 "Restore the data folder from a backup.");
   }
+  TRY(const std::uint64_t logged, last_number(reader, Table::job_log, u64_key(number)));
+  if (logged < job->log_entries) {
+    return fail(ErrorKind::storage,
+                "The log of job " + std::to_string(number) + " ends at entry " + std::to_string(logged) +
+                    ", and its row says " + std::to_string(job->log_entries),
+                "Restore the data folder from a backup.");
+  }
+  job->log_entries = logged;
   state.jobs.insert_or_assign(number, std::move(*job));
   TRY(std::optional<JobPlan> plan, find_plan(reader, number));
   if (plan) state.plans.insert_or_assign(number, std::move(*plan));
@@ -106,6 +123,8 @@ Result<State> load_state(const Reader& reader) {
   State state;
   TRYV(load_meta(reader, state));
   TRY(state.last_job, last_number(reader, Table::jobs, std::string(1, job_prefix::row)));
+  TRY(const JobId floor, job_floor(reader));
+  state.last_job = std::max(state.last_job, floor);
   TRY(state.last_event, newest_event(reader));
   TRYV(load_small_tables(reader, state));
   TRY(const std::vector<JobId> live, live_jobs(reader));

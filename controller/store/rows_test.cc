@@ -177,7 +177,7 @@ TEST(Rows, EveryChangeComesBackFromLoadState) {
   const AnsweredRequest answered{"ann", "id-1", Value::Object{{"type", "job_made"}, {"bytes", Binary{"\xff"}}}, {16}};
   const JobPlan plan{7, Value::Object{{"name", "app"}}};
   commit(*db, {environment, full_deployment(), full_job(), plan, full_task(), agent("agent-1"), principal, invitation,
-               lock, answered, LogLine{7, entry(1)}, event(1), event(2)});
+               lock, answered, LogLine{7, entry(77)}, event(1), event(2)});
 
   const State state = load(*db);
   EXPECT_EQ(state.instance, fresh.instance);
@@ -204,7 +204,7 @@ TEST(Rows, EveryChangeComesBackFromLoadState) {
   EXPECT_EQ(state.locks.at({"prod", "_/main"}), lock);
   ASSERT_EQ(state.answered.size(), 1u);
   EXPECT_EQ(state.answered.at({"ann", "id-1"}), answered);
-  EXPECT_EQ(codec::encode(read_log(*db, 7, 1, 10, 1000).value()), codec::encode(std::vector{entry(1)}));
+  EXPECT_EQ(codec::encode(read_log(*db, 7, 1, 10, 1000).value()), codec::encode(std::vector{entry(77)}));
   EXPECT_EQ(codec::encode(read_events(*db, 0, 10).value()), codec::encode(std::vector{event(1), event(2)}));
 
   commit(*db, {RemovedEnvironment{"prod"}, RemovedDeployment{{"prod", "_/main"}}, RemovedAgent{"agent-1"},

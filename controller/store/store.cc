@@ -2,6 +2,10 @@
 
 namespace escape::store {
 
+Result<> Database::checkpoint(const std::string& folder) const {
+  return fail(ErrorKind::internal, "This database cannot be copied to '" + folder + "'");
+}
+
 std::string end_of_prefix(std::string_view prefix) {
   std::string end(prefix);
   while (!end.empty() && end.back() == '\xff') end.pop_back();

@@ -52,19 +52,39 @@ class Reader {
 
 class Database : public Reader {
  public:
-  /// All or nothing, and on the disk when it returns. Error: storage; then the caller must not go on.
+  /// All or nothing, and on the disk when it returns. Error: storage; then what was decided on top of the batch is void
+  /// and every later commit fails as well, until `reopen`. Whether a batch that failed is in the log is known after
+  /// `reopen` alone: read what is there.
   virtual Result<> commit(const std::vector<Write>& batch) = 0;
   virtual std::unique_ptr<Reader> snapshot() const = 0;
   /// A read-only database looks again at what the writing process has committed since.
   virtual Result<> refresh() = 0;
+
+  /// After a failed commit: lets go of what failed and opens the folder anew, from what the disk holds; what was
+  /// recovered is written and synced once more. Readers and snapshots go on all the while. Error: storage, the disk
+  /// takes no writes yet; what is committed can be read. Does nothing while no commit has failed.
+  virtual Result<> reopen() { return ok(); }
+  virtual bool is_writable() const { return true; }
+  /// Makes `folder`, which must not exist, a database of what is committed now: hard links where the file system has
+  /// them, and a copy of the logs. Not synced as a whole. Error: storage.
+  virtual Result<> checkpoint(const std::string& folder) const;
+  /// Writes down, synced, how far the commits have come: the next open finds it out when the disk has lost the end of
+  /// the log since, which looks like a torn end otherwise. Costs a sync when there were commits; call it now and then.
+  virtual Result<> note_progress() { return ok(); }
 };
 
-enum class Access { read_write, read_only };
+/// write_when_possible: read_write; on a disk that takes no writes (full, or mounted for reading) only to read, until
+/// `reopen`. The caller sees to it that nobody else writes meanwhile: there is no lock without a write.
+enum class Access { read_write, read_only, write_when_possible };
 
 /// Opens or creates (read_write) the folder. Errors: conflict when another process has it open for writing, storage for
 /// corruption or a full disk, bad_data for a newer schema than `schema_version`; not_found for read_only without a
-/// database.
+/// database. An older schema is migrated, after a checkpoint "FOLDER.schema-N" beside the folder; read_only reads it as
+/// it is.
 Result<std::unique_ptr<Database>> open_rocksdb(const std::string& folder, Access access);
+
+/// Reads every byte of a database that nobody writes to, against its checksums. Error: storage, naming the file.
+Result<> check_rocksdb(const std::string& folder);
 
 /// In memory, for tests and simulation.
 std::unique_ptr<Database> make_memory_database();
@@ -72,6 +92,8 @@ std::unique_ptr<Database> make_memory_database();
 /// The smallest key above every key that begins with `prefix` (for scan's `to`), or empty.
 std::string end_of_prefix(std::string_view prefix);
 
-inline constexpr std::uint32_t schema_version = 1;
+/// 1: the first. 2: the length of a live job's log is that of the log, no longer that in its row; meta "job_floor".
+/// Each has its migration in migrations.cc.
+inline constexpr std::uint32_t schema_version = 2;
 
 }  // namespace escape::store
