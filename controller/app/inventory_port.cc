@@ -59,6 +59,23 @@ class Tokens {
   std::map<std::string, Token> tokens_;
 };
 
+/// Why nothing can be committed at present. Thread: any.
+class SharedTrouble {
+ public:
+  void set(const std::optional<Error>& why) {
+    std::lock_guard hold(mutex_);
+    why_ = why;
+  }
+  std::optional<Error> get() const {
+    std::lock_guard hold(mutex_);
+    return why_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::optional<Error> why_;
+};
+
 /// The controller's own inventory: rows beside its other rows, packages beside the database.
 class OwnInventory : public InventoryPort {
  public:
@@ -72,6 +89,7 @@ class OwnInventory : public InventoryPort {
         .port = http.port,
         .snapshot = [this] { return database_.snapshot(); },
         .packages = packages_,
+        .trouble = [this] { return trouble_.get(); },
         .commit = [this](http::WriteJob job,
                          http::WriteDone done) { mailbox_.post({std::move(job), std::move(done)}); }};
     if (!http.open_writes) {
@@ -108,6 +126,10 @@ class OwnInventory : public InventoryPort {
     return decided;
   }
 
+  void set_trouble(const std::optional<Error>& why) override { trouble_.set(why); }
+  void refuse_writes(const Error& why) override {
+    for (Write& write : mailbox_.take_all()) write.done(fail(why));
+  }
   int http_port() const override { return http_ ? http_->port() : 0; }
   std::string base_url() const override { return {}; }
   protocol::Reply issue_token(const std::string& principal, Timestamp now) override {
@@ -124,6 +146,7 @@ class OwnInventory : public InventoryPort {
   store::Database& database_;
   inventory::PackageFolder packages_;
   Tokens tokens_;
+  SharedTrouble trouble_;
   Mailbox<Write> mailbox_;
   std::unique_ptr<http::HttpServer> http_;  // last: its threads use all above
 };
@@ -141,6 +164,8 @@ class OtherInventory : public InventoryPort {
   }
   int descriptor() const override { return -1; }
   InventoryWrites decide_writes() override { return {}; }
+  void set_trouble(const std::optional<Error>&) override {}
+  void refuse_writes(const Error&) override {}
   int http_port() const override { return 0; }
   std::string base_url() const override { return client_.base_url(); }
   protocol::Reply issue_token(const std::string&, Timestamp) override {

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,9 @@ class InventoryPort {
   virtual int descriptor() const = 0;
   /// Decides on what HTTP handed over, each with the ones before it in sight. What is refused is answered at once.
   virtual InventoryWrites decide_writes() = 0;
+  /// While nothing can be committed: refuses what HTTP handed over, and /health says why. Empty: all is well again.
+  virtual void set_trouble(const std::optional<Error>& why) = 0;
+  virtual void refuse_writes(const Error& why) = 0;
   virtual int http_port() const = 0;
   virtual std::string base_url() const = 0;
   virtual protocol::Reply issue_token(const std::string& principal, Timestamp now) = 0;

@@ -33,6 +33,7 @@ Result<controller::Config> load_config(const std::string& path, bool is_given) {
 Result<> hand_out_invitation(controller::Server& server, const controller::Config& config, const std::string& address) {
   const std::string path = io::join_path(config.data, "admin-invitation");
   if (server.has_administrator()) return io::remove_all(path);
+  if (!server.is_writable()) return ok();  // the next start makes one
   TRY(std::string token, server.invite_administrator(address));
   TRYV(io::write_file(path, token + "\n", 0600));
   std::fprintf(stdout,
@@ -52,6 +53,7 @@ std::string reachable_host(const controller::Config& config) {
 Result<> run(const std::string& config_path, bool is_given) {
   TRY(controller::Config config, load_config(config_path, is_given));
   set_up_logging("escape-controller", config.log_level);
+  ::signal(SIGXFSZ, SIG_IGN);  // a limit of file sizes is an error like a full disk
   TRY(io::Fd signals, io::signals_as_descriptor({SIGTERM, SIGINT}));
   const std::uint64_t descriptors = io::raise_descriptor_limit();
   log_debug("up to {} descriptors", descriptors);

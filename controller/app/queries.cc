@@ -157,6 +157,10 @@ Result<Reply> list_deployments(const request::ListDeployments& asked, const Quer
     deployments.cells.push_back(
         cell_of(deployment, stage == deployment.stages.end() ? state::StageRecord{} : stage->second, context));
   }
+  if (context.read_only) {
+    deployments.read_only = describe(*context.read_only);
+    deployments.read_only_hint = context.read_only->hint;
+  }
   return Reply(std::move(deployments));
 }
 

@@ -20,6 +20,7 @@ struct QueryContext {
   std::function<Timestamp(const AgentId&)> last_seen;
   std::function<Result<release::ReleaseRecord>(const release::ReleaseQuery&)> resolve;
   Timestamp now{};
+  std::optional<Error> read_only{};  ///< why nothing is changed at present
 };
 
 /// Error: what the reply should refuse with. Requests that change something, Hello and Attach are not answered here

@@ -1,6 +1,7 @@
 #include "controller/app/server.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <map>
@@ -11,6 +12,7 @@
 #include "controller/app/mailbox.h"
 #include "controller/app/queries.h"
 #include "controller/app/sessions.h"
+#include "controller/app/trouble.h"
 #include "controller/events/cdevents.h"
 #include "controller/store/rows.h"
 #include "protocol/messages/describe.h"
@@ -43,6 +45,13 @@ constexpr int client_send_queue = 64;
 // A removed peer hears why before its connections end.
 constexpr Millis last_words{1'000};
 constexpr Millis beacon_interval{1'000};
+// How old the newest commit may be that is written down beside the database.
+constexpr Millis note_interval{1'000};
+// How often a disk that took no commit is asked again.
+constexpr Millis probe_interval{1'000};
+// A disk that fails again so soon after it seemed well is asked less and less often, at most this.
+constexpr Millis soon_again{60'000};
+constexpr Millis longest_probe_interval{60'000};
 
 Result<KeyPair> load_or_make_keys(const std::string& folder) {
   const std::string path = io::join_path(folder, "controller.key");
@@ -60,6 +69,18 @@ Result<KeyPair> load_or_make_keys(const std::string& folder) {
                 "Restore it from a backup: agents know this controller by that key.");
   }
   return keys;
+}
+
+/// Before the database's own lock, which is only there while it is open for writing.
+Result<io::FileLock> lock_data(const std::string& folder) {
+  const std::string path = io::join_path(folder, "lock");
+  Result<io::FileLock> lock = io::FileLock::try_exclusive(path);
+  if (!lock && lock.error().kind == ErrorKind::conflict) {
+    return fail(ErrorKind::conflict, "The data folder '" + folder + "' is in use by " + io::FileLock::holder(path),
+                "Stop that program, or give another folder. Only one may work on it.");
+  }
+  if (lock) lock.value().describe("pid " + std::to_string(getpid()) + ": escape-controller");
+  return lock;
 }
 
 bool is_greeting(const protocol::FromAgent& message) {
@@ -94,7 +115,11 @@ struct Server::Impl {
   transport::Context& context;
   ServerOptions options;
   KeyPair keys;
+  std::optional<io::FileLock> lock;  ///< of the data folder; held for life
   std::unique_ptr<store::Database> database;
+  std::optional<Trouble> trouble;
+  std::optional<Instant> recovered_at;  ///< from the trouble before
+  Millis probe_wait = probe_interval;
   std::unique_ptr<Core> core;
   std::unique_ptr<Sessions> sessions;
   Followers followers;
@@ -117,20 +142,28 @@ struct Server::Impl {
   Instant sweep_at{};
   Instant turn_due{};                      ///< when the next turn begins at the latest, unless this process is stopped
   std::map<std::string, Instant> removed;  ///< keys whose connections end, and when
+  Instant note_at{};
 
   Impl(transport::Context& c, ServerOptions o) : context(c), options(std::move(o)), admission(options.admission) {}
 
   Result<> open();
   Result<> bind();
+  Result<> open_life();
   Result<> one_turn(Now now);
   void notice_absence(Now now);
   void watch_key(std::string_view domain, const std::string& key, Now now);
+  Result<> reading_turn(Now now);
+  Result<> read_only(const Error& why, Now now);
+  Result<> read_from_disk();
+  void probe(Now now);
+  void note_progress(Now now);
+  void refuse_change(Session& session, protocol::ClientRequest asked, Now now);
   void collect(Now now);
   void complain(std::string_view socket, const transport::Peer& peer, const Error& error, Now now);
   void collect_agents(Now now);
   void pass_fault_points(std::string_view moment) const;
   void collect_clients(Now now);
-  void on_client(Session& session, protocol::FromClient message);
+  void on_client(Session& session, protocol::FromClient message, Now now);
   void decide(const Input& input, Now now);
   Result<> commit();
   void send_out(Now now);
@@ -169,6 +202,8 @@ bool Server::has_administrator() const {
   return std::ranges::any_of(impl_->core->state().principals, [](const auto& p) { return p.second.role == "admin"; });
 }
 
+bool Server::is_writable() const { return !impl_->trouble; }
+
 Result<std::string> Server::invite_administrator(std::string_view address) {
   const std::string seed = random_bytes(32);
   request::Invite invite;
@@ -195,13 +230,16 @@ Result<> Server::run(int stop) {
   if (self.publisher) poller.add(*self.publisher);
   poller.add_descriptor(self.inventory->descriptor());
   poller.add_descriptor(stop);
-  self.waiting.push_back(input::Started{});
+  if (!self.trouble) self.waiting.push_back(input::Started{});
   Now now = read_clocks();
   while (true) {
     const Millis longest = self.time_to_wait(read_clocks());
     self.turn_due = now.steady + longest;
     poller.wait(longest);
-    if (poller.is_readable(stop)) return ok();
+    if (poller.is_readable(stop)) {
+      (void)self.database->note_progress();
+      return ok();
+    }
     now = read_clocks();
     TRYV(self.one_turn(now));
   }
@@ -209,16 +247,35 @@ Result<> Server::run(int stop) {
 
 Result<> Server::Impl::open() {
   TRYV(io::make_folders(options.data_folder, 0700));
+  TRY(lock, lock_data(options.data_folder));
   TRY(keys, load_or_make_keys(options.data_folder));
-  TRY(database, store::open_rocksdb(io::join_path(options.data_folder, "db"), store::Access::read_write));
-  TRY(State state, store::load_state(*database));
-  if (state.instance.empty()) state.instance = random_bytes(16);
-  ++state.epoch;
-  TRYV(database->commit(store::start_writes(state)));
-  sessions = std::make_unique<Sessions>(state.instance, state.epoch);
+  TRYV(open_life());
   TRY(inventory, InventoryPort::make(options, *database));
   options.settings.inventory_port = inventory->http_port();
   if (options.settings.inventory_url.empty()) options.settings.inventory_url = inventory->base_url();
+  core = std::make_unique<Core>(core->state(), options.settings);
+  if (trouble) inventory->set_trouble(trouble->refusal());
+  return ok();
+}
+
+/// A life begins with a higher epoch on the disk. Where the disk takes no writes it begins later, see `probe`; until
+/// then people can read.
+Result<> Server::Impl::open_life() {
+  const bool may_wait = !options.settings.is_embedded;
+  TRY(database, store::open_rocksdb(io::join_path(options.data_folder, "db"),
+                                    may_wait ? store::Access::write_when_possible : store::Access::read_write));
+  TRY(State state, store::load_state(*database));
+  if (state.instance.empty()) state.instance = random_bytes(16);
+  ++state.epoch;
+  const Result<> begun = database->commit(store::start_writes(state));
+  if (!begun && !may_wait) return begun;
+  if (!begun) {
+    --state.epoch;
+    const Now now = read_clocks();
+    trouble = {.why = begun.error(), .since = now.wall, .probe_at = now.steady, .is_epoch_raised = false};
+    log_error("{}", describe(trouble->refusal()));
+  }
+  sessions = std::make_unique<Sessions>(state.instance, state.epoch);
   core = std::make_unique<Core>(std::move(state), options.settings);
   return ok();
 }
@@ -246,6 +303,7 @@ Result<> Server::Impl::bind() {
 
 /// The whole story of the controller: collect, decide, commit, send, answer.
 Result<> Server::Impl::one_turn(Now now) {
+  if (trouble) return reading_turn(now);
   // 1. Take what is ready: handshakes, messages, finished uploads, time.
   notice_absence(now);
   if (gatekeeper) gatekeeper->serve();
@@ -257,9 +315,9 @@ Result<> Server::Impl::one_turn(Now now) {
   released = inventory->decide_writes();
   for (Published& published : released.published) decide(input::Published{published.record, published.by}, now);
 
-  // 3. One batch, one sync. If it fails the memory is ahead of the disk and the process must end.
+  // 3. One batch, one sync. If it fails the memory is ahead of the disk and of no use any more.
   pass_fault_points("controller.before_commit");
-  TRYV(commit());
+  if (Result<> committed = commit(); !committed) return read_only(committed.error(), now);
   pass_fault_points("controller.after_commit");
 
   // 4. Only now may anything be said.
@@ -269,6 +327,7 @@ Result<> Server::Impl::one_turn(Now now) {
   publish_beacon(now);
   cut_removed(now);
   sweep(now);
+  note_progress(now);
 
   // 5. What the core asked the inventory for comes back as input of the next turn.
   for (Effects::Resolve& resolve : std::exchange(turn.resolve, {})) {
@@ -281,6 +340,91 @@ Result<> Server::Impl::one_turn(Now now) {
 /// A process that was stopped, or stuck on its disk, finds everybody silent: it was not there to hear them.
 void Server::Impl::notice_absence(Now now) {
   if (now.steady > turn_due + options.settings.heartbeat) waiting.push_back(input::Resumed{});
+}
+
+/// While the disk takes no commit: nothing is decided, and who only reads notices nothing.
+Result<> Server::Impl::reading_turn(Now now) {
+  if (gatekeeper) gatekeeper->serve();
+  collect(now);
+  waiting.clear();
+  inventory->refuse_writes(trouble->refusal());
+  answer_reads(now);
+  pump_followers(now);
+  publish_beacon(now);
+  sweep(now);
+  waiting.clear();
+  if (trouble->probe_at <= now.steady) probe(now);
+  return ok();
+}
+
+/// Nothing of the failed turn is told as done: agents keep what they told in their journals and greet again, people are
+/// refused, and memory is what the disk holds.
+Result<> Server::Impl::read_only(const Error& why, Now now) {
+  if (options.settings.is_embedded) return fail(why);
+  const bool is_again = recovered_at && now.steady - *recovered_at < soon_again;
+  probe_wait = is_again ? std::min(2 * probe_wait, longest_probe_interval) : probe_interval;
+  trouble = {.why = why, .since = now.wall, .probe_at = now.steady + probe_wait};
+  const Error refusal = trouble->refusal();
+  log_error("{}", describe(refusal));
+  for (const Effects::ToClientSession& out : turn.to_clients) {
+    trouble->unsure.insert(out.reply.id);
+    send_to_client(out.session, protocol::ClientReply{out.reply.id, failure(refusal)});
+  }
+  turn = {};
+  waiting.clear();
+  wake_at.reset();
+  sessions->remove_all(Side::agents);
+  inventory->set_trouble(refusal);
+  if (Result<> opened = database->reopen(); !opened) log_debug("{}", describe(opened.error()));
+  TRYV(read_from_disk());
+  answer_reads(now);
+  return ok();
+}
+
+/// Error: what is committed cannot be read.
+Result<> Server::Impl::read_from_disk() {
+  TRY(State state, store::load_state(*database));
+  core = std::make_unique<Core>(std::move(state), options.settings);
+  return ok();
+}
+
+/// Goes on as after a restart once the disk takes a commit.
+void Server::Impl::probe(Now now) {
+  trouble->probe_at = now.steady + probe_wait;
+  const Result<> gone_on = [&]() -> Result<> {
+    TRYV(database->reopen());
+    TRY(State state, store::load_state(*database));
+    if (!trouble->is_epoch_raised) ++state.epoch;
+    TRYV(database->commit(store::start_writes(state)));
+    sessions->raise_epoch(state.epoch);
+    core = std::make_unique<Core>(std::move(state), options.settings);
+    return ok();
+  }();
+  if (!gone_on) return log_debug("still read-only: {}", describe(gone_on.error()));
+  log_info("the disk takes changes again: going on");
+  waiting.push_back(input::Started{});
+  waiting.push_back(input::Recovered{describe(trouble->why), trouble->since});
+  trouble.reset();
+  recovered_at = now.steady;
+  inventory->set_trouble({});
+}
+
+/// Embedded there is no time to lose, and a command lives shorter than the interval.
+void Server::Impl::note_progress(Now now) {
+  if (options.settings.is_embedded || now.steady < note_at) return;
+  note_at = now.steady + note_interval;
+  if (Result<> noted = database->note_progress(); !noted) log_debug("{}", describe(noted.error()));
+}
+
+/// What was carried out and answered before is answered again; everything else changes nothing now.
+void Server::Impl::refuse_change(Session& session, protocol::ClientRequest asked, Now now) {
+  const SessionId id = session.id;
+  const Principal* principal = core->principal_of(session.peer.key);
+  const bool was_answered =
+      principal && !trouble->unsure.contains(asked.id) && core->state().answered.contains({principal->name, asked.id});
+  if (!was_answered) return send_to_client(id, protocol::ClientReply{asked.id, failure(trouble->refusal())});
+  Effects again = core->on(input::ClientMessage{id, session.peer.key, asked.id, std::move(asked.request)}, now);
+  for (Effects::ToClientSession& out : again.to_clients) send_to_client(out.session, std::move(out.reply));
 }
 
 void Server::Impl::collect(Now now) {
@@ -322,6 +466,10 @@ void Server::Impl::collect_agents(Now now) {
     if (!message) {
       complain("agents", received->peer, message.error(), now);
       refuse(*agents, Side::agents, received->peer, header, ErrorKind::bad_data, describe(message.error()));
+      continue;
+    }
+    if (trouble) {
+      refuse(*agents, Side::agents, received->peer, header, ErrorKind::temporary, describe(trouble->refusal()));
       continue;
     }
     const bool greets = is_greeting(message.value());
@@ -368,14 +516,16 @@ void Server::Impl::collect_clients(Now now) {
       refuse(*clients, Side::clients, received->peer, header, ErrorKind::temporary, admitted.reason);
       continue;
     }
-    on_client(*admitted.session, std::move(message).value());
+    on_client(*admitted.session, std::move(message).value(), now);
   }
 }
 
-void Server::Impl::on_client(Session& session, protocol::FromClient message) {
+void Server::Impl::on_client(Session& session, protocol::FromClient message, Now now) {
   std::visit(overloaded{
                  [&](protocol::ClientRequest& asked) {
-                   if (protocol::changes_something(asked.request)) {
+                   if (trouble && protocol::changes_something(asked.request)) {
+                     refuse_change(session, std::move(asked), now);
+                   } else if (protocol::changes_something(asked.request)) {
                      waiting.push_back(input::ClientMessage{session.id, session.peer.key, std::move(asked.id),
                                                             std::move(asked.request)});
                    } else {
@@ -514,7 +664,8 @@ QueryContext Server::Impl::query_context(Now now) const {
           .liveness = [this](const AgentId& agent) { return core->liveness(agent); },
           .last_seen = [this](const AgentId& agent) { return core->last_seen(agent); },
           .resolve = [this](const release::ReleaseQuery& query) { return inventory->resolve(query); },
-          .now = now.wall};
+          .now = now.wall,
+          .read_only = trouble ? std::optional<Error>(trouble->refusal()) : std::nullopt};
 }
 
 void Server::Impl::answer_reads(Now now) {
@@ -612,6 +763,7 @@ Millis Server::Impl::time_to_wait(Now now) const {
   if (publisher) next = std::min(next, beacon_at);
   if (wake_at) next = std::min(next, *wake_at);
   for (const auto& [key, cut_at] : removed) next = std::min(next, cut_at);
+  if (trouble) next = std::min(next, trouble->probe_at);
   const Micros left = std::max(next - now.steady, Micros{0});
   return std::chrono::ceil<Millis>(left);
 }

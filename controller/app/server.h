@@ -36,8 +36,8 @@ struct ServerOptions {
 /// the core decide on each, commits one batch with one sync, and only then sends (design.md §3).
 ///
 /// Thread: `run` owns everything; `start` may be called on another thread before it.  Durable: everything that was
-/// answered. Errors: of the store end `run` (memory is ahead of the disk then; a restart continues from what is
-/// committed).
+/// answered. Errors: when a commit fails, the controller throws its memory away, reads from what is committed, takes no
+/// changes, and goes on by itself once the disk takes a commit again (embedded: `run` ends, its one user is waiting).
 class Server {
  public:
   /// Opens the store, raises the epoch, binds. Errors: conflict (second controller on the data, port in use), storage,
@@ -55,6 +55,8 @@ class Server {
   /// 32 bytes: what agents and clients pin.
   const std::string& public_key() const;
   bool has_administrator() const;
+  /// Whether the disk takes changes at present.
+  bool is_writable() const;
   /// Before `run`: an administrator's invitation, committed. The token names the clients' socket as `address`
   /// ("host:port").
   Result<std::string> invite_administrator(std::string_view address);

@@ -53,6 +53,11 @@ void Sessions::remove(SessionId id) {
   sessions_.erase(found);
 }
 
+void Sessions::remove_all(Side side) {
+  std::erase_if(by_route_, [&](const auto& route) { return route.first.first == side; });
+  std::erase_if(sessions_, [&](const auto& session) { return session.second.side == side; });
+}
+
 std::vector<SessionId> Sessions::silent_since(Side side, Instant before) const {
   std::vector<SessionId> silent;
   for (const auto& [id, session] : sessions_) {

@@ -43,6 +43,10 @@ class Sessions {
   Admitted admit(Side side, const transport::Peer& peer, const protocol::Header& header, bool is_greeting, Instant now);
   Session* find(SessionId id);
   void remove(SessionId id);
+  /// All of a side: they are told to greet again when they speak next.
+  void remove_all(Side side);
+  /// A higher one begins: open sessions notice by it.
+  void raise_epoch(Epoch epoch) { epoch_ = epoch; }
   /// Sessions of a side not heard of since `before`.
   std::vector<SessionId> silent_since(Side side, Instant before) const;
   protocol::Header next_header(Session& session) const;

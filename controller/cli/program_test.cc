@@ -246,7 +246,9 @@ TEST(Status, ShowsDeploymentsDownAndEnvironmentsAcross) {
                                 cell("live", "quickstart/hello-world", "0.0.1", "ok", "", "offline"),
                                 cell("test", "db", "1", "failure", "2"), cell("live", "db", "", "failure", "2"),
                                 cell("stage", "db", "1", "running_main_step"), cell("live", "x", "", "empty")},
-                               {"test", "stage", "live"}};
+                               {"test", "stage", "live"},
+                               {},
+                               {}};
   EXPECT_EQ(status_matrix(all, false),
             "DEPLOYMENT              test             stage       live\n"
             "db                      v1 (v2 failure)  v1 running  v2 failure\n"
@@ -259,7 +261,7 @@ TEST(Status, ShowsDeploymentsDownAndEnvironmentsAcross) {
 TEST(Status, JsonHoldsEverythingAndAnEmbeddedAgentIsNeverAway) {
   Cli cli;
   cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {
-    return protocol::Reply(reply::Deployments{{cell("test", "db", "1", "ok", "", "offline")}, {"test"}});
+    return protocol::Reply(reply::Deployments{{cell("test", "db", "1", "ok", "", "offline")}, {"test"}, {}, {}});
   };
   EXPECT_EQ(cli.run({"status", "--json"}), 0);
   EXPECT_NE(cli.console.printed.find("\"status\": \"ok\""), std::string::npos) << cli.console.printed;

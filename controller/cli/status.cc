@@ -40,8 +40,11 @@ Result<int> status(Invocation& run, const std::string& environment, bool as_json
     for (protocol::DeploymentCell& cell : all.cells) cell.agent_state.clear();
   }
   if (as_json) {
-    print_json(run, Value::Object{{"environments", list_of(all.environments)}, {"deployments", list_of(all.cells)}});
+    Value::Object shown{{"environments", list_of(all.environments)}, {"deployments", list_of(all.cells)}};
+    if (!all.read_only.empty()) shown.set("read_only", all.read_only);
+    print_json(run, std::move(shown));
   } else {
+    if (!all.read_only.empty()) run.console().out(all.read_only + "\n" + all.read_only_hint + "\n\n");
     run.console().out(status_matrix(all, run.console().has_output_terminal));
   }
   return 0;

@@ -136,7 +136,7 @@ void record(WorkspaceCli& cli, const std::string& agent) {
       cell.environment = "dev";
       cell.deployment = "quickstart/hello-world";
       cell.job = 9;
-      return protocol::Reply(reply::Deployments{{cell}, {"dev"}});
+      return protocol::Reply(reply::Deployments{{cell}, {"dev"}, {}, {}});
     }
     if (std::holds_alternative<request::ShowJob>(asked)) {
       protocol::TaskView task;

@@ -163,6 +163,10 @@ void Core::Impl::on_input(const input::Started&) {
   }
 }
 
+void Core::Impl::on_input(const input::Recovered& got) {
+  tell("controller.recovered", "", {}, 0, {{"reason", got.why}, {"since", to_rfc3339(got.since)}});
+}
+
 void Core::Impl::tell(std::string kind, std::string_view principal, const DeploymentKey& where, JobId job,
                       Value::Object data) {
   rows.tell({.sequence = 0,

@@ -74,11 +74,16 @@ struct Tick {};
 struct Started {};
 /// This process was stopped or stuck for longer than a heartbeat. Give it before the tick that follows.
 struct Resumed {};
+/// Tells it in the event log, "controller.recovered": no change was taken from `since` on, and now is again.
+struct Recovered {
+  std::string why;
+  Timestamp since{};
+};
 
 }  // namespace input
 
 using Input = std::variant<input::AgentMessage, input::ClientMessage, input::Resolved, input::Published,
-                           input::SessionGone, input::Tick, input::Started, input::Resumed>;
+                           input::SessionGone, input::Tick, input::Started, input::Resumed, input::Recovered>;
 
 /// What must happen because of one input. Carried out in this order, in one place: write (one synced batch per loop
 /// turn), then send, then arm.
@@ -108,7 +113,8 @@ struct Effects {
 /// effects.
 ///
 /// Its memory and the changes it hands out are always the same thing (`record` does both), so what the shell commits is
-/// what the next input sees. When a commit fails the process must end: memory is ahead of the disk then.
+/// what the next input sees. When a commit fails this core must go, and another be made from what the disk holds: its
+/// memory is ahead of the disk then.
 ///
 /// Thread: the controller loop.  Durable: through Effects::changes.  Errors: answered to whoever asked; never thrown.
 class Core {

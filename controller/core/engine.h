@@ -50,6 +50,7 @@ struct Core::Impl {
   void on_input(const input::Tick&);
   void on_input(const input::Started&);
   void on_input(const input::Resumed&);
+  void on_input(const input::Recovered& got);
   void ignore(std::string why) { effects.ignored = std::move(why); }
   void send(SessionId session, protocol::ToAgent message) {
     effects.to_agents.push_back({session, std::move(message)});

@@ -149,13 +149,19 @@ Result<Response> download(const ReadRequest& request, const ReadContext& context
   return response;
 }
 
+/// Whoever watches looks at the status; people read the sentence.
+Response health(const ReadContext& context) {
+  if (!context.trouble) return empty_response(200);
+  return text_response(503, describe(*context.trouble) + "\n" + context.trouble->hint + "\n");
+}
+
 Result<Response> answer(const ReadRequest& request, const ReadContext& context) {
   const store::Reader& reader = context.reader;
   switch (request.route.name) {
     case RouteName::root:
       return text_response(200, "Escape Release Inventory v" ESCAPE_VERSION);
     case RouteName::health:
-      return empty_response(200);
+      return health(context);
     case RouteName::namespaces:
       return namespaces(reader);
     case RouteName::namespace_:

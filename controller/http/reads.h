@@ -17,6 +17,7 @@ struct ReadContext {
   const store::Reader& reader;
   const inventory::PackageFolder& packages;
   DownloadCounts& downloads;
+  std::optional<Error> trouble{};  ///< why nothing can be published at present
 };
 
 struct ReadRequest {

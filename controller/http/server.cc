@@ -296,8 +296,9 @@ HttpServer::Impl::Finished HttpServer::Impl::finish(Exchange& exchange, MHD_Conn
   const std::string if_range = header(connection, "If-Range");
   const std::string if_none_match = header(connection, "If-None-Match");
   const std::unique_ptr<store::Reader> snapshot = options.snapshot();
-  exchange.response = answer_read({exchange.route, *exchange.target, exchange.method, range, if_range, if_none_match},
-                                  {*snapshot, options.packages, downloads});
+  exchange.response = answer_read(
+      {exchange.route, *exchange.target, exchange.method, range, if_range, if_none_match},
+      {*snapshot, options.packages, downloads, options.trouble ? options.trouble() : std::optional<Error>{}});
   return Finished::answered;
 }
 

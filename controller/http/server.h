@@ -46,6 +46,8 @@ struct ServerOptions {
   int port = 0;                                              ///< 0: a free one, see HttpServer::port
   std::function<std::unique_ptr<store::Reader>()> snapshot;  ///< from several threads at once
   inventory::PackageFolder packages;
+  std::function<std::optional<Error>()>
+      trouble{};          ///< why nothing can be published at present, for /health; any thread
   Authorize authorize{};  ///< asked for writes; empty: writes are open
   bool demands_basic =
       false;  ///< asks for Basic credentials on every path but /health, as the original with a password

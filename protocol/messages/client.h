@@ -339,6 +339,8 @@ struct Environments {
 struct Deployments {
   std::vector<DeploymentCell> cells;
   std::vector<std::string> environments;  ///< columns, in the order of their creation
+  std::string read_only;                  ///< why the controller takes no changes at present; empty: it does
+  std::string read_only_hint;
 };
 struct Deployment {
   Value deployment;  ///< the original's JSON object

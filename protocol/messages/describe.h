@@ -500,6 +500,8 @@ template <class V>
 void describe(V& visit, Deployments& r) {
   visit("cells", r.cells);
   visit("environments", r.environments);
+  visit("read_only", r.read_only);
+  visit("read_only_hint", r.read_only_hint);
 }
 template <class V>
 void describe(V& visit, Deployment& r) {
