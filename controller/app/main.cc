@@ -2,9 +2,13 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cinttypes>
 #include <cstdio>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "controller/app/backup.h"
 #include "controller/app/config.h"
 #include "controller/app/server.h"
 #include "shared/base/log.h"
@@ -16,11 +20,16 @@ namespace {
 using namespace escape;
 
 constexpr const char* usage =
-    "usage: escape-controller [--config FILE]\n"
+    "usage: escape-controller [--config FILE] [--data FOLDER]\n"
+    "       escape-controller backup DIR [--config FILE] [--data FOLDER]\n"
+    "       escape-controller restore DIR [--config FILE] [--data FOLDER]\n"
     "\n"
     "Runs the controller: state, job engine, inventory and event stream.\n"
+    "backup copies its data to DIR (empty or missing), whether it runs or not; restore brings it back into FOLDER\n"
+    "(empty or missing) after every checksum was found right.\n"
     "\n"
     "  --config FILE   settings (default /etc/escape/controller.yml if it exists; every setting has a default)\n"
+    "  --data FOLDER   in place of the setting 'data'\n"
     "  --version       prints the version\n";
 
 Result<controller::Config> load_config(const std::string& path, bool is_given) {
@@ -50,8 +59,47 @@ std::string reachable_host(const controller::Config& config) {
   return gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "localhost";
 }
 
-Result<> run(const std::string& config_path, bool is_given) {
-  TRY(controller::Config config, load_config(config_path, is_given));
+struct Arguments {
+  std::string config = "/etc/escape/controller.yml";
+  bool is_config_given = false;
+  std::string data;
+  std::string command;  ///< "backup", "restore", or empty: run
+  std::string folder;
+};
+
+Result<controller::Config> settings_of(const Arguments& arguments) {
+  TRY(controller::Config config, load_config(arguments.config, arguments.is_config_given));
+  if (!arguments.data.empty()) config.data = arguments.data;
+  return config;
+}
+
+Result<> backup(const Arguments& arguments) {
+  TRY(const controller::Config config, settings_of(arguments));
+  TRY(const controller::BackupSummary made, controller::make_backup(config.data, arguments.folder));
+  std::printf("Backed up to %s: jobs up to %" PRIu64 ", events up to %" PRIu64 ", %" PRIu64 " packages (%" PRIu64
+              " files, %" PRIu64 " bytes).\n",
+              arguments.folder.c_str(), made.last_job, made.last_event, made.releases, made.files, made.bytes);
+  return ok();
+}
+
+Result<> restore(const Arguments& arguments) {
+  TRY(const controller::Config config, settings_of(arguments));
+  TRY(const controller::RestoreSummary done,
+      controller::restore_backup(arguments.folder, config.data, read_clocks().wall));
+  std::printf(
+      "Restored to %s what was backed up at %s: jobs up to %" PRIu64 ", events up to %" PRIu64 ", %" PRIu64
+      " packages, epoch %" PRIu64
+      ".\n"
+      "The next job has a number above %" PRIu64 ", the epoch is %" PRIu64
+      ": agents take this for a later life of the controller.\n"
+      "What happened after the backup is not known: enrol again who joined since, remove again who was removed.\n",
+      config.data.c_str(), to_rfc3339(done.backup.made_at).c_str(), done.backup.last_job, done.backup.last_event,
+      done.backup.releases, done.backup.epoch, done.job_floor, done.epoch);
+  return ok();
+}
+
+Result<> run(const Arguments& arguments) {
+  TRY(controller::Config config, settings_of(arguments));
   set_up_logging("escape-controller", config.log_level);
   ::signal(SIGXFSZ, SIG_IGN);  // a limit of file sizes is an error like a full disk
   TRY(io::Fd signals, io::signals_as_descriptor({SIGTERM, SIGINT}));
@@ -71,37 +119,54 @@ Result<> run(const std::string& config_path, bool is_given) {
   return ended;
 }
 
+Result<Arguments> parse_arguments(int argc, char** argv) {
+  const option options[] = {
+      {"config", required_argument, nullptr, 'c'}, {"data", required_argument, nullptr, 'd'}, {nullptr, 0, nullptr, 0}};
+  Arguments arguments;
+  opterr = 0;
+  for (int choice = 0; (choice = getopt_long(argc, argv, "c:", options, nullptr)) != -1;) {
+    if (choice == 'c') {
+      arguments.config = optarg;
+      arguments.is_config_given = true;
+    } else if (choice == 'd') {
+      arguments.data = optarg;
+    } else {
+      return fail(ErrorKind::usage, "'" + std::string(argv[optind - 1]) + "' is not known or lacks its value", usage);
+    }
+  }
+  const std::vector<std::string> words(argv + optind, argv + argc);
+  if (words.empty()) return arguments;
+  if (words[0] != "backup" && words[0] != "restore") {
+    return fail(ErrorKind::usage, "'" + words[0] + "' is not expected here", usage);
+  }
+  if (words.size() != 2) return fail(ErrorKind::usage, "'" + words[0] + "' takes one folder", usage);
+  arguments.command = words[0];
+  arguments.folder = words[1];
+  return arguments;
+}
+
+Result<> carry_out(int argc, char** argv) {
+  TRY(const Arguments arguments, parse_arguments(argc, argv));
+  if (arguments.command == "backup") return backup(arguments);
+  if (arguments.command == "restore") return restore(arguments);
+  return run(arguments);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const option options[] = {{"config", required_argument, nullptr, 'c'},
-                            {"version", no_argument, nullptr, 'V'},
-                            {"help", no_argument, nullptr, 'h'},
-                            {nullptr, 0, nullptr, 0}};
-  std::string config = "/etc/escape/controller.yml";
-  bool is_given = false;
-  for (int choice = 0; (choice = getopt_long(argc, argv, "c:h", options, nullptr)) != -1;) {
-    switch (choice) {
-      case 'c':
-        config = optarg;
-        is_given = true;
-        break;
-      case 'V':
-        std::printf("escape-controller %s (%s)\n", ESCAPE_VERSION, transport::library_version().c_str());
-        return 0;
-      case 'h':
-        std::fputs(usage, stdout);
-        return 0;
-      default:
-        std::fputs(usage, stderr);
-        return exit_code(ErrorKind::usage);
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument == "--version") {
+      std::printf("escape-controller %s (%s)\n", ESCAPE_VERSION, transport::library_version().c_str());
+      return 0;
+    }
+    if (argument == "--help" || argument == "-h") {
+      std::fputs(usage, stdout);
+      return 0;
     }
   }
-  if (optind < argc) {
-    std::fprintf(stderr, "error: '%s' is not expected here\n%s", argv[optind], usage);
-    return exit_code(ErrorKind::usage);
-  }
-  Result<> done = run(config, is_given);
+  const Result<> done = carry_out(argc, argv);
   if (done) return 0;
   std::fprintf(stderr, "error: %s\n", describe(done.error()).c_str());
   if (!done.error().hint.empty()) std::fprintf(stderr, "%s\n", done.error().hint.c_str());

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <map>
 
+#include "controller/app/backup.h"
+#include "controller/app/checkpoints.h"
 #include "controller/app/followers.h"
 #include "controller/app/inventory_port.h"
 #include "controller/app/log_limit.h"
@@ -128,6 +130,7 @@ struct Server::Impl {
   std::unique_ptr<InventoryPort> inventory;
   LogLimit refusals, malformed;
   Admission admission;
+  std::unique_ptr<Checkpoints> checkpoints;  ///< for backups; none embedded
 
   std::vector<Input> waiting;  ///< for the next turn
   struct Read {
@@ -156,6 +159,7 @@ struct Server::Impl {
   Result<> read_only(const Error& why, Now now);
   Result<> read_from_disk();
   void probe(Now now);
+  void lend_checkpoints();
   void note_progress(Now now);
   void refuse_change(Session& session, protocol::ClientRequest asked, Now now);
   void collect(Now now);
@@ -229,6 +233,7 @@ Result<> Server::run(int stop) {
   poller.add(*self.clients);
   if (self.publisher) poller.add(*self.publisher);
   poller.add_descriptor(self.inventory->descriptor());
+  if (self.checkpoints) poller.add_descriptor(self.checkpoints->descriptor());
   poller.add_descriptor(stop);
   if (!self.trouble) self.waiting.push_back(input::Started{});
   Now now = read_clocks();
@@ -242,6 +247,7 @@ Result<> Server::run(int stop) {
     }
     now = read_clocks();
     TRYV(self.one_turn(now));
+    self.lend_checkpoints();
   }
 }
 
@@ -249,12 +255,18 @@ Result<> Server::Impl::open() {
   TRYV(io::make_folders(options.data_folder, 0700));
   TRY(lock, lock_data(options.data_folder));
   TRY(keys, load_or_make_keys(options.data_folder));
+  TRYV(check_not_half_restored(options.data_folder));
   TRYV(open_life());
   TRY(inventory, InventoryPort::make(options, *database));
   options.settings.inventory_port = inventory->http_port();
   if (options.settings.inventory_url.empty()) options.settings.inventory_url = inventory->base_url();
   core = std::make_unique<Core>(core->state(), options.settings);
   if (trouble) inventory->set_trouble(trouble->refusal());
+  if (!options.settings.is_embedded) {
+    Result<std::unique_ptr<Checkpoints>> opened = Checkpoints::open(options.data_folder);
+    if (opened) checkpoints = std::move(opened).value();
+    if (!opened) log_warn("no backup can be taken while this runs: {}", describe(opened.error()));
+  }
   return ok();
 }
 
@@ -407,6 +419,13 @@ void Server::Impl::probe(Now now) {
   trouble.reset();
   recovered_at = now.steady;
   inventory->set_trouble({});
+}
+
+/// Between two turns: what is committed then is what was decided.
+void Server::Impl::lend_checkpoints() {
+  if (!checkpoints) return;
+  const std::optional<Error> why = trouble ? std::optional<Error>(trouble->refusal()) : std::nullopt;
+  checkpoints->serve(*database, why ? &*why : nullptr);
 }
 
 /// Embedded there is no time to lose, and a command lives shorter than the interval.

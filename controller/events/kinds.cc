@@ -44,6 +44,7 @@ constexpr std::array rows{
     Row{"principal.removed", "escape-principal.removed", About::principal},
     Row{"invitation.made", "escape-invitation.made", About::invitation},
     Row{"access.refused", "escape-access.refused", About::controller},
+    Row{"controller.restored", "escape-controller.restored", About::controller},
     Row{"controller.recovered", "escape-controller.recovered", About::controller},
 };
 

@@ -20,6 +20,7 @@
 namespace escape::inventory::keys {
 
 inline constexpr std::string_view all_namespaces = "n/";
+inline constexpr std::string_view all_releases = "r/";
 
 std::string of_namespace(std::string_view project);
 std::string of_unit(const release::ApplicationId& application);

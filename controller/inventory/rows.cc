@@ -138,6 +138,23 @@ store::Write write_entry(const release::ApplicationId& application, const Entry&
 Result<std::optional<Namespace>> find_namespace(const store::Reader& reader, std::string_view project) {
   return find_row<Namespace>(reader, keys::of_namespace(project));
 }
+Result<std::set<std::string>> stored_packages(const store::Reader& reader) {
+  std::set<std::string> digests;
+  std::optional<Error> error;
+  TRYV(reader.scan(store::Table::inventory, keys::all_releases, store::end_of_prefix(keys::all_releases),
+                   store::Reader::Order::ascending, [&](std::string_view, std::string_view bytes) {
+                     Result<StoredEntry> entry = from_row<StoredEntry>(bytes);
+                     if (!entry) {
+                       error = std::move(entry).error();
+                       return false;
+                     }
+                     if (!entry.value().sha256.empty()) digests.insert(std::move(entry.value().sha256));
+                     return true;
+                   }));
+  if (error) return fail(std::move(*error));
+  return digests;
+}
+
 Result<Namespace> read_namespace(std::string_view bytes) { return from_row<Namespace>(bytes); }
 store::Write write_namespace(const Namespace& value) { return put(keys::of_namespace(value.name), to_row(value)); }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct Reservation {
 
 Result<std::optional<Entry>> find_entry(const store::Reader& reader, const release::ApplicationId& application,
                                         std::string_view version);
+/// Digests of all packages that releases name.
+Result<std::set<std::string>> stored_packages(const store::Reader& reader);
 store::Write write_entry(const release::ApplicationId& application, const Entry& entry);
 
 Result<std::optional<Namespace>> find_namespace(const store::Reader& reader, std::string_view project);

@@ -145,10 +145,139 @@ Ran run_controller(Cluster& cluster, std::vector<std::string> arguments, const s
   return {status, read_text(file + ".out"), read_text(file + ".err")};
 }
 
+void release_plans(Cluster& cluster) {
+  cluster.write_plan("name: quickstart/counts\nversion: 1.0\ndeploy: deploy.sh\n",
+                     "#!/bin/bash\necho run >> " + cluster.folder() + "/counts\n");
+  ASSERT_EQ(cluster.escape({"run", "release", "--skip-deploy"}).exit_status, 0);
+  cluster.write_plan("name: quickstart/waits\nversion: 1.0\ndeploy: deploy.sh\n",
+                     "#!/bin/bash\necho run >> " + cluster.folder() + "/waits\nuntil [ -e " + cluster.folder() +
+                         "/go ]; do sleep 0.05; done\n");
+  ASSERT_EQ(cluster.escape({"run", "release", "--skip-deploy"}).exit_status, 0);
+}
+
+Ran deploy(Cluster& cluster, const std::string& release, const std::string& name) {
+  return cluster.escape({"run", "deploy", release, "-e", "test", "-d", name});
+}
+
 void flip_a_byte(const std::string& file) {
   std::string bytes = read_text(file);
   bytes[bytes.size() / 2] = static_cast<char>(~bytes[bytes.size() / 2]);
   write_text(file, bytes);
+}
+
+std::string a_package_in(const std::string& backup) {
+  for (const auto& entry : fs::recursive_directory_iterator(backup + "/packages")) {
+    if (entry.is_regular_file()) return entry.path();
+  }
+  return {};
+}
+
+TEST(Disk, ARestoredBackupGoesOnAndRunsNothingTwice) {
+  Cluster cluster({"test"});
+  release_plans(cluster);
+  const std::string data = cluster.folder() + "/controller";
+  const std::string kept = cluster.folder() + "/backup";
+  ASSERT_EQ(deploy(cluster, "quickstart/counts-v1.0", "before").exit_status, 0);
+  Process waiting =
+      cluster.start_escape({"run", "deploy", "quickstart/waits-v1.0", "-e", "test", "-d", "waits"}, "waiting");
+  ASSERT_TRUE(eventually([&] { return count_lines(cluster.folder() + "/waits") == 1; }));
+
+  const Ran made = run_controller(cluster, {"backup", kept}, "backup");
+  ASSERT_EQ(made.exit_status, 0) << made.all();
+  EXPECT_TRUE(has(made.out, "2 packages")) << made.all();
+  EXPECT_EQ(run_controller(cluster, {"backup", kept}, "again").exit_status, 6) << "the folder is not empty";
+  EXPECT_FALSE(fs::exists(data + "/checkpoints") && !fs::is_empty(data + "/checkpoints") &&
+               !eventually([&] { return fs::is_empty(data + "/checkpoints"); }))
+      << "what was lent goes with who borrowed it";
+
+  // What the backup does not know: three jobs, the end of the one that ran, and two lives of the controller.
+  ASSERT_EQ(deploy(cluster, "quickstart/counts-v1.0", "after").exit_status, 0);
+  ASSERT_EQ(deploy(cluster, "quickstart/counts-v1.0", "after").exit_status, 0);
+  write_text(cluster.folder() + "/go", "");
+  ASSERT_EQ(waiting.wait(), 0);
+  for (int life = 0; life < 2; ++life) {
+    cluster.kill_controller();
+    cluster.start_controller();
+  }
+  ASSERT_EQ(deploy(cluster, "quickstart/counts-v1.0", "after").exit_status, 0);
+  const int newest = cluster.job_numbers().front();
+  cluster.kill_controller();
+
+  // A plain copy is an old life, and the agent keeps away from it.
+  fs::remove_all(data);
+  fs::copy(kept, data, fs::copy_options::recursive);
+  const std::string before = cluster.agent_log("test");
+  cluster.start_controller();
+  EXPECT_TRUE(eventually([&] {
+    return has(cluster.agent_log("test").substr(before.size()), "older") ||
+           has(cluster.controller_log(), "is this data folder a copy");
+  })) << cluster.agent_log("test");
+  cluster.kill_controller();
+
+  const Ran refused = run_controller(cluster, {"restore", kept}, "occupied");
+  EXPECT_EQ(refused.exit_status, 6) << refused.all();
+  fs::remove_all(data);
+  const Ran restored = run_controller(cluster, {"restore", kept}, "restored");
+  ASSERT_EQ(restored.exit_status, 0) << restored.all();
+  EXPECT_TRUE(has(restored.out, "2 packages")) << restored.all();
+  cluster.start_controller();
+
+  const Ran fresh = deploy(cluster, "quickstart/counts-v1.0", "fresh");
+  EXPECT_EQ(fresh.exit_status, 0) << fresh.all() << cluster.agent_log("test");
+  EXPECT_EQ(count_lines(cluster.folder() + "/counts"), 5) << "each deploy once, the lost ones too";
+  EXPECT_EQ(count_lines(cluster.folder() + "/waits"), 1);
+  EXPECT_GT(cluster.job_numbers().front(), newest) << "no number is given twice";
+  ASSERT_TRUE(eventually([&] { return !has(cluster.escape({"jobs", "list"}).out, "running"); }))
+      << cluster.escape({"jobs", "list"}).all();
+  EXPECT_TRUE(has(cluster.escape({"events", "--limit", "100"}).out, "controller.restored"));
+
+  // The same backup once more, a life later: above that life's numbers too.
+  const int newer = cluster.job_numbers().front();
+  cluster.kill_controller();
+  fs::remove_all(data);
+  ASSERT_EQ(run_controller(cluster, {"restore", kept}, "twice").exit_status, 0);
+  cluster.start_controller();
+  EXPECT_EQ(deploy(cluster, "quickstart/counts-v1.0", "twice").exit_status, 0) << cluster.agent_log("test");
+  EXPECT_GT(cluster.job_numbers().front(), newer);
+  EXPECT_EQ(count_lines(cluster.folder() + "/counts"), 6);
+  EXPECT_EQ(count_lines(cluster.folder() + "/waits"), 1);
+}
+
+TEST(Disk, WhatIsNotAWholeBackupIsNotRestored) {
+  Cluster cluster({"test"});
+  release_plans(cluster);
+  ASSERT_EQ(deploy(cluster, "quickstart/counts-v1.0", "one").exit_status, 0);
+  cluster.kill_controller();
+  const std::string kept = cluster.folder() + "/backup";
+  ASSERT_EQ(run_controller(cluster, {"backup", kept}, "backup").exit_status, 0) << "while none runs";
+  const std::string target = cluster.folder() + "/target";
+  const std::pair<const char*, std::function<void(const std::string&)>> damages[] = {
+      {"half made", [](const std::string& b) { fs::remove(b + "/complete"); }},
+      {"a package", [](const std::string& b) { flip_a_byte(a_package_in(b)); }},
+      {"a package is gone", [](const std::string& b) { fs::remove(a_package_in(b)); }},
+      {"the key", [](const std::string& b) { flip_a_byte(b + "/controller.key"); }},
+      {"the database", [](const std::string& b) { flip_a_byte(b + "/db/CURRENT"); }},
+      {"the manifest", [](const std::string& b) { flip_a_byte(b + "/manifest.json"); }},
+      {"a file too many", [](const std::string& b) { write_text(b + "/db/000099.sst", "x"); }},
+  };
+  for (const auto& [name, damage] : damages) {
+    SCOPED_TRACE(name);
+    const std::string copy = cluster.folder() + "/copy";
+    fs::remove_all(copy);
+    fs::copy(kept, copy, fs::copy_options::recursive);
+    damage(copy);
+    const Ran refused = run_controller(cluster, {"restore", copy, "--data", target}, "refused");
+    EXPECT_EQ(refused.exit_status, 65) << refused.all();
+    EXPECT_TRUE(has(refused.err, "is not a whole backup")) << refused.all();
+    EXPECT_FALSE(fs::exists(target)) << "nothing may be touched";
+  }
+  const Ran whole = run_controller(cluster, {"restore", kept, "--data", target}, "whole");
+  EXPECT_EQ(whole.exit_status, 0) << whole.all();
+
+  // A restore that was cut off is no controller's data.
+  write_text(target + "/restore-unfinished", "");
+  const Ran half = run_controller(cluster, {"--data", target}, "half");
+  EXPECT_EQ(half.exit_status, 5) << half.all();
 }
 
 TEST(Disk, ADamagedDatabaseIsToldAndNotServed) {
