@@ -173,7 +173,7 @@ Result<std::map<std::string, ExecStage>> read_stages(const Value& value) {
 }
 
 /// Fields with a member of their own, in the order of the format up to where `other` keys stand between them.
-constexpr std::array<std::string_view, 19> own_keys{"api_version",
+constexpr std::array<std::string_view, 20> own_keys{"api_version",
                                                     "built_with_core_version",
                                                     "built_with_escape_version",
                                                     "description",
@@ -191,7 +191,8 @@ constexpr std::array<std::string_view, 19> own_keys{"api_version",
                                                     "inputs",
                                                     "outputs",
                                                     "project",
-                                                    "stages"};
+                                                    "stages",
+                                                    "idempotent"};
 
 bool is_own_key(std::string_view name) { return std::ranges::find(own_keys, name) != own_keys.end(); }
 
@@ -259,6 +260,7 @@ Value metadata_to_value(const Metadata& metadata) {
   object.append("stages", write_stages(metadata.stages));
   put_other("templates");
   put_other("variable_context");
+  if (metadata.idempotent) object.append("idempotent", true);  // the original does not know it
   for (const auto& [name, value] : metadata.other) {
     if (!find_other_key(name)) object.append(name, value);
   }
@@ -288,6 +290,7 @@ Result<Metadata> metadata_from_value(const Value& value) {
   members.take_list("inputs", metadata.inputs, read_variable);
   members.take_list("outputs", metadata.outputs, read_variable);
   members.take("project", metadata.project);
+  members.take("idempotent", metadata.idempotent);
   TRYV(members.finish());
   if (const Value* stages = members.find("stages")) {
     Result<std::map<std::string, ExecStage>> read = read_stages(*stages);

@@ -66,6 +66,7 @@ TEST(ReleaseJson, FullMetadataComesBack) {
   metadata.inputs = {variable, {}};
   metadata.outputs = {variable};
   metadata.stages = {{"deploy", {"ls", {"-l"}, "", ""}}, {"test", {"", {}, "echo hi", ""}}, {"smoke", {}}};
+  metadata.idempotent = true;
   metadata.other = {{"depends", Value::List{Value::Object{{"release_id", "_/a-v1"}}}},
                     {"from_the_future", Value::Object{{"x", 1}}}};
   const Value value = metadata_to_value(metadata);

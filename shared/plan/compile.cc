@@ -128,6 +128,7 @@ Result<Metadata> compile(const Plan& plan, Files& files, const CompileOptions& o
   metadata.metadata = plan.metadata;
   metadata.inputs = plan.inputs;
   metadata.outputs = plan.outputs;
+  metadata.idempotent = plan.idempotent;
   add_git(options.git, metadata);
 
   PackageFiles package(files);

@@ -41,7 +41,8 @@ TEST(Compile, TheWalkThrough) {
   with.git = {"abc", "main", "https://me:secret@example.com/x.git", "message", "A <a@b>"};
   const Result<Metadata> compiled = compile_text(
       "name: quick/app\nversion: 0.0.@\nincludes: [README.md, nope.md]\ninputs: [{id: who, default: World}]\n"
-      "deploy: deploy.sh\nmetadata: {team: us}\ngenerates: [out/*]\nlicense: MIT\ndescription: ' d '\n",
+      "deploy: deploy.sh\nmetadata: {team: us}\ngenerates: [out/*]\nlicense: MIT\ndescription: ' d '\nidempotent: "
+      "yes\n",
       files, with);
   ASSERT_TRUE(compiled) << compiled.error().message;
   const Metadata& metadata = compiled.value();
@@ -50,6 +51,7 @@ TEST(Compile, TheWalkThrough) {
   EXPECT_EQ(metadata.version, "0.0.7");
   EXPECT_EQ(metadata.description, "d");
   EXPECT_EQ(metadata.license, "MIT");
+  EXPECT_TRUE(metadata.idempotent);
   EXPECT_EQ(metadata.files,
             (std::map<std::string, std::string>{{"README.md", "md5:read"}, {"deploy.sh", "md5:#!/bin/bash"}}));
   EXPECT_EQ(metadata.stages, (std::map<std::string, ExecStage>{{"deploy", {.script = "deploy.sh"}}}));

@@ -59,7 +59,7 @@ constexpr std::array text_fields{
 };
 
 std::vector<std::string> known_fields() {
-  std::vector<std::string> names{"includes", "generates", "metadata"};
+  std::vector<std::string> names{"includes", "generates", "metadata", "idempotent"};
   for (const TextField& field : text_fields) names.emplace_back(field.field);
   for (const VariableList& list : variable_lists) names.emplace_back(list.field);
   for (const NotYet& field : not_yet) names.emplace_back(field.field);
@@ -98,6 +98,10 @@ Result<> read_field(const Node& key, const Node& value, Plan& plan) {
     TRY(plan.generates, fields::read_texts(value, name));
   } else if (name == "metadata") {
     TRY(plan.metadata, fields::read_metadata(value));
+  } else if (name == "idempotent") {
+    if (value.kind != Node::Kind::null) {
+      TRY(plan.idempotent, fields::read_bool(value, name));
+    }
   } else if (std::ranges::find(stage_names(), name) != stage_names().end()) {
     TRY(plan.stages[name], fields::read_stage(value, name));
   } else if (!find_row(variable_lists, name)) {
@@ -153,7 +157,8 @@ std::string initial_plan(std::string_view name, bool minify) {
   // Allowed names that YAML, in one version or another, takes for something else than text.
   constexpr std::array<std::string_view, 7> words{"null", "true", "false", "yes", "no", "on", "off"};
   const bool is_word = std::ranges::find(words, name) != words.end();
-  const std::string head = "name: " + (is_word ? '"' + std::string(name) + '"' : std::string(name)) + "\nversion: 0.0.@\n";
+  const std::string head =
+      "name: " + (is_word ? '"' + std::string(name) + '"' : std::string(name)) + "\nversion: 0.0.@\n";
   if (minify) return head;
   return head + "description: \nlogo: \n\nincludes:\n- README.md\n\nbuild: \ndeploy:\n";
 }

@@ -44,6 +44,13 @@ TEST(Plan, OfTheWalkThrough) {
   EXPECT_EQ(plan.stages.at("deploy").text, "deploy.sh");
 }
 
+TEST(Plan, IdempotentIsFalseUnlessThePlanSaysSo) {
+  EXPECT_FALSE(parse("name: a").idempotent);
+  EXPECT_FALSE(parse("name: a\nidempotent:").idempotent);
+  EXPECT_FALSE(parse("name: a\nidempotent: no").idempotent);
+  EXPECT_TRUE(parse("name: a\nidempotent: true").idempotent);
+}
+
 TEST(Plan, WhatInitWritesCanBeRead) {
   EXPECT_EQ(initial_plan("quickstart/hello-world", false),
             "name: quickstart/hello-world\nversion: 0.0.@\ndescription: \nlogo: \n\nincludes:\n- README.md\n\nbuild: "
@@ -182,6 +189,8 @@ TEST(Plan, MistakesAreShownWithPlaceAndExpectation) {
   const std::pair<const char*, const char*> rows[] = {
       {"name: a\ninptus: [b]\n", "line 2, column 1: unknown field 'inptus', expected 'inputs'"},
       {"name: [a]", "line 1, column 7: name is a list, expected text"},
+      {"idempotent: \"true\"", "line 1, column 13: idempotent is 'true', expected true or false"},
+      {"idempotent: maybe", "line 1, column 13: idempotent is 'maybe', expected true or false"},
       {"includes: x", "line 1, column 11: includes is text, expected a list of texts"},
       {"includes: [[a]]", "line 1, column 12: an element of includes is a list, expected text"},
       {"- a", "line 1, column 1: the plan is a list, expected fields such as 'name: my-app'"},

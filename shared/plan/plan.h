@@ -36,6 +36,7 @@ struct Plan {
   std::vector<release::Variable> inputs{};  ///< inputs, build_inputs and deploy_inputs in one: each id once
   std::vector<release::Variable> outputs{};
   std::map<std::string, StageText> stages{};
+  bool idempotent = false;
 };
 
 /// Errors: bad_data "Couldn't parse Escape plan 'escape.yml': line 3, column 5: …, expected …"; refused for what this

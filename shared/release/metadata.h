@@ -67,6 +67,7 @@ struct Metadata {
   std::vector<Variable> outputs{};
   std::string project = "_";
   std::map<std::string, ExecStage> stages{};  ///< "pre_deploy", "deploy", "smoke" …
+  bool idempotent = false;                    ///< every step bears being run again after it was cut off anywhere; ours
   Value::Object
       other{};  ///< generates, consumes, downloads, depends, errands, extends, provides, templates, unknown keys
 
