@@ -90,6 +90,47 @@ class AgentCore : public testing::Test {
   Effects last;
 };
 
+/// What a Welcome means for a task that is held (PROTOCOL.md, "Reconcile").
+TEST(AgentCoreReconcile, IsThisTable) {
+  struct Row {
+    AgentTaskPhase phase;
+    bool is_forgotten, is_cancelled;
+    std::string does;
+    bool is_held_after;
+  };
+  const Row table[] = {
+      {AgentTaskPhase::accepted, false, false, "", true},
+      {AgentTaskPhase::accepted, false, true, "keep-result:cancelled Finished[0]", true},
+      {AgentTaskPhase::accepted, true, false, "settle", false},
+      {AgentTaskPhase::accepted, true, true, "settle", false},
+      {AgentTaskPhase::running, false, false, "", true},
+      {AgentTaskPhase::running, false, true, "stop:10000", true},
+      {AgentTaskPhase::running, true, false, "", true},  // to its end, and then dropped
+      {AgentTaskPhase::running, true, true, "", true},
+      {AgentTaskPhase::finished, false, false, "Finished[0]", true},
+      {AgentTaskPhase::finished, false, true, "Finished[0]", true},
+      {AgentTaskPhase::finished, true, false, "settle", false},
+      {AgentTaskPhase::finished, true, true, "settle", false},
+  };
+  for (const Row& row : table) {
+    RecoveredTask task{offer_of(key), row.phase, 0, {}};
+    if (row.phase == AgentTaskPhase::finished) task.result = result_of(TaskOutcome::ok, 0);
+    Core core{Settings{}, {{task}, {}}};
+    ASSERT_EQ(core.holds().size(), 1u);
+    EXPECT_EQ(core.holds().front().phase, row.phase) << "the greeting names it";
+    protocol::Welcome welcome;
+    if (row.is_forgotten) welcome.forget = {key.task};
+    if (row.is_cancelled) welcome.cancel = {key.task};
+    const std::string what = std::string(name_of(row.phase)) + (row.is_forgotten ? " forgotten" : "") +
+                             (row.is_cancelled ? " cancelled" : "");
+    EXPECT_EQ(words(core.on(input::FromController{welcome}, at(0))), row.does) << what;
+    EXPECT_EQ(core.find(key) != nullptr, row.is_held_after) << what;
+    if (row.phase != AgentTaskPhase::running) continue;
+    const std::string end = words(core.on(input::Ended{key, result_of(TaskOutcome::ok, 0)}, at(1)));
+    EXPECT_EQ(end, row.is_forgotten ? "settle" : "keep-result:ok Finished[0]") << what;
+  }
+}
+
 TEST_F(AgentCore, AnOfferIsKeptBeforeItIsAnsweredAndThenPrepared) {
   open();
   EXPECT_EQ(hear(offer_of(key)), "keep-offer Accepted prepare");

@@ -18,7 +18,15 @@ using protocol::Reply;
 
 constexpr int max_page = 1000;
 
-protocol::TaskView task_view(const Task& task) {
+Timestamp seen_of(const AgentId& agent, const QueryContext& context) {
+  const Timestamp heard = context.last_seen(agent);
+  auto row = context.state.agents.find(agent);
+  return heard.is_set() || row == context.state.agents.end() ? heard : row->second.last_seen;
+}
+
+protocol::TaskView task_view(const Task& task, const QueryContext& context) {
+  const bool is_over = task.phase == TaskPhase::settled || task.phase == TaskPhase::skipped;
+  const bool is_theirs = !is_over && !task.agent.empty();
   return {.task = task.id,
           .attempt = task.attempt,
           .step = task.step,
@@ -29,10 +37,38 @@ protocol::TaskView task_view(const Task& task) {
           .message = task.message,
           .output_bytes = task.output_bytes,
           .started_at = task.started_at,
-          .ended_at = task.ended_at};
+          .ended_at = task.ended_at,
+          .host = task.host,
+          .agent_state = is_theirs ? std::string(context.liveness(task.agent)) : std::string(),
+          .agent_seen = is_theirs ? seen_of(task.agent, context) : Timestamp{},
+          .reported_at = task.reported_at};
 }
 
-protocol::JobView job_view(const Job& job) {
+bool is_unknown(const Job& job, const State& state) {
+  if (job.phase != JobPhase::running) return false;
+  auto task = state.tasks.find({job.number, job.current});
+  return task != state.tasks.end() && task->second.phase == TaskPhase::unknown;
+}
+
+/// A converge is unknown when nothing that it waits for can go on.
+bool waits_for_unknown(const Job& job, const State& state) {
+  bool has_unknown = false;
+  for (JobId number : job.children) {
+    auto child = state.jobs.find(number);
+    if (child == state.jobs.end()) continue;
+    if (!is_unknown(child->second, state)) return false;
+    has_unknown = true;
+  }
+  return has_unknown;
+}
+
+std::string state_of(const Job& job, const State& state) {
+  if (job.phase == JobPhase::settled) return std::string(protocol::name_of(job.outcome));
+  if (is_unknown(job, state) || waits_for_unknown(job, state)) return std::string(name_of(TaskPhase::unknown));
+  return std::string(protocol::name_of(job.phase));
+}
+
+protocol::JobView job_view(const Job& job, const State& state) {
   return {.number = job.number,
           .kind = job.kind,
           .phase = job.phase,
@@ -48,7 +84,11 @@ protocol::JobView job_view(const Job& job) {
           .created_at = job.created_at,
           .started_at = job.started_at,
           .settled_at = job.settled_at,
-          .tasks = {}};
+          .tasks = {},
+          .state = state_of(job, state),
+          .retry_of = job.retry_of,
+          .resolved_by = job.resolved_by,
+          .resolved_because = job.resolved_because};
 }
 
 Result<Job> load_job(JobId number, const QueryContext& context) {
@@ -68,7 +108,7 @@ Result<Reply> list_jobs(const request::ListJobs& asked, const QueryContext& cont
     for (const auto& [number, job] : context.state.jobs) {
       if (!asked.environment.empty() && job.environment != asked.environment) continue;
       if (!asked.deployment.empty() && job.deployment != asked.deployment) continue;
-      jobs.jobs.push_back(job_view(job));
+      jobs.jobs.push_back(job_view(job, context.state));
     }
     std::ranges::reverse(jobs.jobs);
     return Reply(std::move(jobs));
@@ -77,7 +117,7 @@ Result<Reply> list_jobs(const request::ListJobs& asked, const QueryContext& cont
       store::list_jobs(context.reader, asked.environment, asked.deployment, asked.before, limit + 1));
   jobs.more = found.size() > static_cast<std::size_t>(limit);
   if (jobs.more) found.pop_back();
-  for (const Job& job : found) jobs.jobs.push_back(job_view(job));
+  for (const Job& job : found) jobs.jobs.push_back(job_view(job, context.state));
   return Reply(std::move(jobs));
 }
 
@@ -91,7 +131,6 @@ Result<Reply> list_agents(const request::ListAgents& asked, const QueryContext& 
   reply::Agents agents;
   for (const auto& [name, agent] : context.state.agents) {
     if (!asked.environment.empty() && agent.environment != asked.environment) continue;
-    const Timestamp heard = context.last_seen(name);
     agents.agents.push_back({.name = name,
                              .environment = agent.environment,
                              .labels = agent.labels,
@@ -99,7 +138,7 @@ Result<Reply> list_agents(const request::ListAgents& asked, const QueryContext& 
                              .fingerprint = fingerprint(agent.key),
                              .host = agent.host,
                              .enrolled_at = agent.enrolled_at,
-                             .last_seen = heard.is_set() ? heard : agent.last_seen,
+                             .last_seen = seen_of(name, context),
                              .running_tasks = running[name],
                              .conflict = agent.conflict,
                              .clock_ahead_micros = agent.clock_ahead_micros});
@@ -129,8 +168,20 @@ std::vector<std::string> in_order_of_creation(const State& state) {
   return names;
 }
 
-protocol::DeploymentCell cell_of(const state::Deployment& deployment, const state::StageRecord& stage,
-                                 const QueryContext& context) {
+/// What the status alone does not tell: that a running deployment's agent is out of reach, that a failed one was cut
+/// off.
+Result<std::string> job_state_of(const state::StageRecord& stage, const QueryContext& context) {
+  if (auto live = context.state.jobs.find(stage.job); live != context.state.jobs.end()) {
+    return is_unknown(live->second, context.state) ? std::string(name_of(TaskPhase::unknown)) : std::string();
+  }
+  if (!is_error(stage.status.code)) return std::string();
+  TRY(const std::optional<Job> job, store::find_job(context.reader, stage.job));
+  const bool was_interrupted = job && job->outcome == JobOutcome::interrupted;
+  return was_interrupted ? std::string(protocol::name_of(JobOutcome::interrupted)) : std::string();
+}
+
+Result<protocol::DeploymentCell> cell_of(const state::Deployment& deployment, const state::StageRecord& stage,
+                                         const QueryContext& context) {
   protocol::DeploymentCell cell{.environment = deployment.environment,
                                 .deployment = deployment.name,
                                 .release = deployment.release,
@@ -140,7 +191,9 @@ protocol::DeploymentCell cell_of(const state::Deployment& deployment, const stat
                                 .agent = deployment.agent,
                                 .agent_state = {},
                                 .job = stage.job,
-                                .updated_at = stage.status.updated_at};
+                                .updated_at = stage.status.updated_at,
+                                .job_state = {}};
+  TRY(cell.job_state, job_state_of(stage, context));
   if (stage.release.version != cell.version) cell.attempted = stage.release.version;
   if (!deployment.agent.empty()) cell.agent_state = std::string(context.liveness(deployment.agent));
   return cell;
@@ -154,8 +207,9 @@ Result<Reply> list_deployments(const request::ListDeployments& asked, const Quer
   for (const auto& [key, deployment] : context.state.deployments) {
     if (!asked.environment.empty() && key.environment != asked.environment) continue;
     const auto stage = deployment.stages.find("deploy");
-    deployments.cells.push_back(
+    TRY(protocol::DeploymentCell cell,
         cell_of(deployment, stage == deployment.stages.end() ? state::StageRecord{} : stage->second, context));
+    deployments.cells.push_back(std::move(cell));
   }
   if (context.read_only) {
     deployments.read_only = describe(*context.read_only);
@@ -293,15 +347,35 @@ Result<Reply> list_principals(const QueryContext& context) {
   return Reply(std::move(principals));
 }
 
+Result<std::optional<Job>> find_newest(JobId number, const store::Reader& reader,
+                                       const std::vector<Change>& uncommitted) {
+  for (auto change = uncommitted.rbegin(); change != uncommitted.rend(); ++change) {
+    if (const auto* job = std::get_if<Job>(&*change); job && job->number == number) return std::optional(*job);
+  }
+  return store::find_job(reader, number);
+}
+
 }  // namespace
+
+Result<std::optional<PastJob>> find_past(JobId number, const store::Reader& reader,
+                                         const std::vector<Change>& uncommitted) {
+  TRY(std::optional<Job> job, find_newest(number, reader, uncommitted));
+  if (!job || job->phase != JobPhase::settled) return std::optional<PastJob>();
+  PastJob past{std::move(*job), {}};
+  for (JobId child : past.job.children) {
+    TRY(std::optional<Job> one, find_newest(child, reader, uncommitted));
+    if (one) past.children.push_back(std::move(*one));
+  }
+  return std::optional(std::move(past));
+}
 
 JobId root_of(const Job& job) { return job.parent != 0 ? job.parent : job.number; }
 
 Result<protocol::JobView> view_of(JobId number, const QueryContext& context) {
   TRY(Job job, load_job(number, context));
-  protocol::JobView view = job_view(job);
+  protocol::JobView view = job_view(job, context.state);
   TRY(std::vector<Task> tasks, store::load_tasks(context.reader, number));
-  for (const Task& task : tasks) view.tasks.push_back(task_view(task));
+  for (const Task& task : tasks) view.tasks.push_back(task_view(task, context));
   return view;
 }
 

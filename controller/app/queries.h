@@ -29,6 +29,10 @@ Result<protocol::Reply> answer(const protocol::Request& request, const QueryCont
 
 /// The job with its tasks, settled or not.
 Result<protocol::JobView> view_of(JobId job, const QueryContext& context);
+/// A job that has settled, for the core, which forgets those; absent when there is none. One that settled in the turn
+/// that is being decided is among its `uncommitted` changes.
+Result<std::optional<PastJob>> find_past(JobId job, const store::Reader& reader,
+                                         const std::vector<Change>& uncommitted);
 /// The job whose log holds this job's entries: itself, or the converge job that made it.
 JobId root_of(const Job& job);
 

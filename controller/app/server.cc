@@ -168,6 +168,7 @@ struct Server::Impl {
   void pass_fault_points(std::string_view moment) const;
   void collect_clients(Now now);
   void on_client(Session& session, protocol::FromClient message, Now now);
+  void look_up(Input& input);
   void decide(const Input& input, Now now);
   Result<> commit();
   void send_out(Now now);
@@ -322,7 +323,10 @@ Result<> Server::Impl::one_turn(Now now) {
   collect(now);
 
   // 2. Decide on each; the core's memory moves with every decision.
-  for (const Input& input : std::exchange(waiting, {})) decide(input, now);
+  for (Input& input : std::exchange(waiting, {})) {
+    look_up(input);
+    decide(input, now);
+  }
   if (wake_at && *wake_at <= now.steady) decide(input::Tick{}, now);
   released = inventory->decide_writes();
   for (Published& published : released.published) decide(input::Published{published.record, published.by}, now);
@@ -555,6 +559,16 @@ void Server::Impl::on_client(Session& session, protocol::FromClient message, Now
                  [&](protocol::Ping&) { send_to_client(session.id, protocol::Pong{}); },
              },
              message);
+}
+
+/// What an input needs of the database, looked up when its turn has come.
+void Server::Impl::look_up(Input& input) {
+  auto* asked = std::get_if<input::ClientMessage>(&input);
+  const auto* retry = asked ? std::get_if<request::RetryJob>(&asked->request) : nullptr;
+  if (!retry) return;
+  Result<std::optional<PastJob>> past = find_past(retry->job, *database, turn.changes);
+  if (!past) return log_error("job {} can't be read: {}", retry->job, describe(past.error()));
+  asked->past = std::move(past).value();
 }
 
 void Server::Impl::decide(const Input& input, Now now) {

@@ -82,6 +82,8 @@ int exit_code_of(const protocol::JobView& job) {
       return 0;
     case protocol::JobOutcome::cancelled:
       return exit_code(ErrorKind::cancelled);
+    case protocol::JobOutcome::interrupted:
+      return exit_code(ErrorKind::unknown);
     case protocol::JobOutcome::failed:
       return exit_code(job.error_kind.empty() ? ErrorKind::failed : kind_from_name(job.error_kind));
     case protocol::JobOutcome::none:

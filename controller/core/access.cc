@@ -45,6 +45,8 @@ Need need_of(const protocol::Request& asked) {
           [](const request::CreateDeployment& r) { return Need{Right::operate, r.environment}; },
           [](const request::ListEvents&) { return Need{Right::read}; },
           [](const request::InventoryToken&) { return Need{Right::operate}; },
+          [](const request::RetryJob&) { return Need{Right::operate}; },    // as for CancelJob
+          [](const request::ResolveJob&) { return Need{Right::operate}; },  // as for CancelJob
       },
       asked);
 }

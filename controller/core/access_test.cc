@@ -33,6 +33,8 @@ TEST(CheckAllowed, holds_the_table_of_roles) {
       {request::RemoveEnvironment{"live"}, false, false, true},
       {request::CreateDeployment{"test", "", "", {}}, false, true, true},
       {request::CancelJob{1}, false, true, true},
+      {request::RetryJob{1}, false, true, true},
+      {request::ResolveJob{1, true, "why"}, false, true, true},
       {request::InventoryToken{}, false, true, true},
       {request::Invite{}, false, false, true},
       {request::RemoveAgent{}, false, false, true},

@@ -6,7 +6,6 @@
 
 namespace escape::controller {
 
-using protocol::AgentTaskPhase;
 using protocol::HeldTask;
 
 void Core::Impl::index_agent(const Agent& agent) {
@@ -85,6 +84,7 @@ void Core::Impl::open_session(const AgentId& agent, SessionId session, const pro
   here.was_here = true;
   here.heard = now.steady;
   here.seen = now.wall;
+  here.host = hello.host;
   timers.set({TimerKind::liveness, agent, {}}, now.steady + suspect_after(here));
   if (!rows.state().agents.contains(agent)) return;
   Agent& row = rows.edit_agent(agent);
@@ -96,8 +96,7 @@ void Core::Impl::open_session(const AgentId& agent, SessionId session, const pro
   if (was_lost) tell("agent.connected", agent, {row.environment, ""}, 0, {{"agent", agent}});
 }
 
-/// Both sides compare what they hold. What the agent holds and we still want goes on; what nobody wants is cancelled or
-/// forgotten; what it should hold and does not is offered again if it never accepted it, and otherwise lost.
+/// Both sides compare what they hold: `compare` in reconcile.h says what follows from it.
 void Core::Impl::reconcile(const AgentId& agent, SessionId session, const protocol::Hello& hello) {
   protocol::Welcome welcome;
   welcome.agent = agent;
@@ -110,42 +109,18 @@ void Core::Impl::reconcile(const AgentId& agent, SessionId session, const protoc
   welcome.inventory_port = settings.inventory_port;
   welcome.inventory_url = settings.inventory_url;
 
-  std::set<TaskId> held;
-  for (const HeldTask& task : hello.holds) {
-    auto known = rows.state().tasks.find(task.task);
-    const bool is_wanted = known != rows.state().tasks.end() && find_live(task.task.job) &&
-                           known->second.agent == agent && known->second.attempt == task.attempt &&
-                           known->second.was_sent && known->second.phase != TaskPhase::settled &&
-                           known->second.phase != TaskPhase::skipped;
-    if (is_wanted) {
-      held.insert(task.task);
-      if (rows.state().jobs.at(task.task.job).cancel_requested) welcome.cancel.push_back(task.task);
-    } else if (task.phase == AgentTaskPhase::finished) {
-      welcome.forget.push_back(task.task);
-    } else {
-      welcome.cancel.push_back(task.task);
-    }
-  }
+  std::set<TaskId> adopted;
+  for (const HeldTask& held : hello.holds) compare_held(agent, held, welcome, adopted);
   send(session, std::move(welcome));
+  compare_strays(agent, hello);
 
   auto bound = work.find(agent);
   if (bound == work.end()) return;
   for (TaskId id : std::set(bound->second)) {
-    auto found = rows.state().tasks.find(id);
-    if (!find_live(id.job) || found == rows.state().tasks.end() || found->second.agent != agent) continue;
-    const Task& task = found->second;
-    if (held.contains(id)) {
+    if (adopted.contains(id)) {
       accept(id);
-      continue;
-    }
-    const bool was_accepted = task.started_at.is_set();
-    if (was_accepted) {
-      settle_task(id, TaskOutcome::interrupted, 0, "its agent came back without it");
-      after_step(id);
-    } else if (rows.state().jobs.at(id.job).cancel_requested) {
-      cancel_now(id.job);
     } else {
-      offer(id, session);
+      compare_ours(agent, session, id);
     }
   }
 }

@@ -6,19 +6,23 @@
 
 namespace escape::controller {
 
+/// `check_allowed` has looked at the role; which environment it is about only the job tells.
+Result<> Core::Impl::check_may_act(const Principal& by, const std::string& environment, std::string_view what) const {
+  const bool may_act = by.role == "admin" || by.environments.empty() ||
+                       std::ranges::find(by.environments, environment) != by.environments.end();
+  if (may_act) return ok();
+  return fail(ErrorKind::refused,
+              fmt::format("{} may not {} jobs in the environment '{}'.", by.name, what, environment),
+              "Ask an administrator.");
+}
+
 Result<protocol::Reply> Core::Impl::cancel(const Principal& by, JobId number) {
   if (number == 0 || number > rows.state().last_job) {
     return fail(ErrorKind::not_found, fmt::format("There is no job {}.", number), "`escape jobs list` shows the jobs.");
   }
   const Job* job = find_live(number);
   if (!job) return fail(ErrorKind::conflict, fmt::format("Job {} has already ended.", number));
-  const bool may_act = by.role == "admin" || by.environments.empty() ||
-                       std::ranges::find(by.environments, job->environment) != by.environments.end();
-  if (!may_act) {
-    return fail(ErrorKind::refused,
-                fmt::format("{} may not cancel jobs in the environment '{}'.", by.name, job->environment),
-                "Ask an administrator.");
-  }
+  TRYV(check_may_act(by, job->environment, "cancel"));
   if (job->cancel_requested) {
     return protocol::Reply(
         protocol::reply::Done{fmt::format("Job {} is already being cancelled, by {}.", number, job->cancelled_by)});
@@ -50,9 +54,7 @@ std::string Core::Impl::cancel_live(JobId number, const std::string& by) {
   const Task& task = found->second;
   if (has_gone(task.agent)) {
     const TaskId id = task.id;
-    settle_task(id, TaskOutcome::interrupted, 0,
-                "the command that ran it has gone, and the job was cancelled by " + by);
-    after_step(id);
+    interrupt(id, Interruption::command_gone, "the command that ran it has gone, and the job was cancelled by " + by);
     return fmt::format(
         "Job {} is cancelled; the command that ran its step {} has gone, so nobody knows how far it got.", number,
         rows.state().tasks.at(id).step);

@@ -28,8 +28,8 @@ bool Core::Impl::admit_host(const AgentId& agent, SessionId session, const proto
   Presence& here = presence[agent];
   const bool is_known = !hello.process.empty() && !here.process.empty();
   const bool is_elsewhere = is_known && hello.process != here.process && here.session != 0 &&
-                            !hello.host.machine_id.empty() && !here.machine.empty() &&
-                            hello.host.machine_id != here.machine;
+                            !hello.host.machine_id.empty() && !here.host.machine_id.empty() &&
+                            hello.host.machine_id != here.host.machine_id;
   if (is_elsewhere) {
     if (here.rival != hello.process) {
       here.rival = hello.process;
@@ -41,7 +41,7 @@ bool Core::Impl::admit_host(const AgentId& agent, SessionId session, const proto
     refuse_session(session, ErrorKind::temporary,
                    fmt::format("The host {} holds a session with the key of agent {}; this one is let in when that is "
                                "gone.",
-                               here.host, agent),
+                               here.host.hostname, agent),
                    false);
     return false;
   }
@@ -55,15 +55,13 @@ bool Core::Impl::admit_host(const AgentId& agent, SessionId session, const proto
     if (here.earlier.size() > remembered_processes) here.earlier.erase(here.earlier.begin());
   }
   here.process = hello.process;
-  here.machine = hello.host.machine_id;
-  here.host = hello.host.hostname;
   here.rival.clear();
   return true;
 }
 
 /// Until an administrator removes the agent: its hosts are then enrolled again, each with a key of its own.
 void Core::Impl::quarantine(const AgentId& agent, SessionId session, const protocol::Hello& hello) {
-  const std::string hosts = describe_hosts(presence[agent].host, hello.host.hostname);
+  const std::string hosts = describe_hosts(presence[agent].host.hostname, hello.host.hostname);
   const std::string text = fmt::format(
       "The key of agent {} is used by {} at once, so neither is served. Remove it with `escape agents remove {}` and "
       "enrol each host anew with `escape-agent join TOKEN --again`.",

@@ -49,6 +49,7 @@ std::string announcement(const PlannedChange& change, JobKind kind, const std::s
 void Core::Impl::begin_converge(JobId number) {
   const Job& job = rows.state().jobs.at(number);
   if (Result<> startable = check_startable(job); !startable) return fail_job(number, startable.error());
+  if (!job.redo.empty()) return make_children_again(number);
   Converging& pass = converging[number];
   pass = {};
   const State& state = rows.state();
@@ -155,6 +156,29 @@ void Core::Impl::make_child(JobId number, const PlannedChange& change, const Des
   add_job(std::move(child));
 }
 
+/// A retried converge does what its forerunner did not bring to a good end, with the releases of that one's decision.
+void Core::Impl::make_children_again(JobId number) {
+  const Job parent = rows.state().jobs.at(number);
+  for (const Redo& redo : parent.redo) {
+    Job child;
+    child.number = rows.state().last_job + 1;
+    child.kind = redo.kind;
+    child.environment = parent.environment;
+    child.deployment = redo.deployment;
+    child.principal = parent.principal;
+    child.step_time_limit = parent.step_time_limit;
+    child.parent = number;
+    child.retry_of = redo.job;
+    child.release_query = redo.release;
+    child.expected_sha256 = redo.sha256;
+    if (child.kind == JobKind::destroy) child.stages = {"deploy"};
+    log(parent, "info", announcement({redo.deployment, "retry", {}, {}, {}}, redo.kind, redo.release), section);
+    rows.edit(number).children.push_back(child.number);
+    children[number].insert(child.number);
+    add_job(std::move(child));
+  }
+}
+
 /// Called when a child settles: its failure is counted and put off, and does not touch the others.
 void Core::Impl::child_settled(const Job& child) {
   const JobId number = child.parent;
@@ -163,7 +187,8 @@ void Core::Impl::child_settled(const Job& child) {
   const Job& parent = *find_live(number);
   if (child.outcome != JobOutcome::ok) rows.edit(number).failed_deployments.push_back(child.deployment);
   const state::StageRecord* stage = find_stage(rows.state(), deployment_of(child), "deploy");
-  if (child.outcome == JobOutcome::failed && stage && is_error(stage->status.code)) {
+  const bool is_failed = child.outcome == JobOutcome::failed || child.outcome == JobOutcome::interrupted;
+  if (is_failed && stage && is_error(stage->status.code)) {
     state::Status& status = rows.edit_deployment(deployment_of(child)).stages["deploy"].status;
     status.tried = child.tried + 1;
     const Millis delay = retry_delay(status.tried);

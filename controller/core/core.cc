@@ -18,12 +18,7 @@ std::string_view Core::liveness(const AgentId& agent) const {
   return found == impl_->presence.end() ? "offline" : found->second.liveness;
 }
 
-Timestamp Core::last_seen(const AgentId& agent) const {
-  auto found = impl_->presence.find(agent);
-  if (found != impl_->presence.end() && found->second.seen.is_set()) return found->second.seen;
-  auto row = state().agents.find(agent);
-  return row == state().agents.end() ? Timestamp{} : row->second.last_seen;
-}
+Timestamp Core::last_seen(const AgentId& agent) const { return impl_->last_seen(agent); }
 
 Millis Core::pace() const { return impl_->pace(); }
 
@@ -157,7 +152,7 @@ void Core::Impl::on_input(const input::Started&) {
     if (task == rows.state().tasks.end()) continue;
     if (task->second.phase == TaskPhase::planned) {
       dispatch(current);
-    } else {
+    } else if (task->second.phase != TaskPhase::unknown) {  // which waits for its agent or a person, without a limit
       wait_for_agent(current);
     }
   }

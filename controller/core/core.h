@@ -35,6 +35,12 @@ struct Settings {
   std::string user = "local";  ///< the principal's name of whoever speaks from this very process
 };
 
+/// A job that has settled, with the jobs that it made.
+struct PastJob {
+  Job job;
+  std::vector<Job> children;
+};
+
 /// What the core is told. Everything may come late, twice, out of order or never.
 namespace input {
 
@@ -51,6 +57,7 @@ struct ClientMessage {
   std::string key;
   std::string request_id;
   protocol::Request request;
+  std::optional<PastJob> past{};  ///< RetryJob: the job as it settled, which the shell looks up
 };
 /// The inventory's answer to effects.resolve.
 struct Resolved {

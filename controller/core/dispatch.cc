@@ -140,7 +140,10 @@ void Core::Impl::offer(TaskId id, SessionId session) {
   const bool is_again = task.was_sent;
   task.phase = TaskPhase::offered;
   task.was_sent = true;
-  if (!is_again || !rows.state().jobs.at(id.job).message.empty()) rows.edit(id.job).message.clear();
+  if (!is_again || !rows.state().jobs.at(id.job).message.empty()) {
+    rows.edit(id.job).message.clear();
+    rows.edit(id.job).hint.clear();
+  }
   send(session, offer_of(task));
   timers.set({TimerKind::resend, {}, id}, now.steady + settings.resend_offer);
 }
@@ -167,14 +170,11 @@ std::string Core::Impl::describe_wait(const Job& job, const Task& task) const {
   if (task.agent.empty() || task.agent.starts_with(workspace_prefix)) {
     return fmt::format("the command that works in {}", job.workspace);
   }
-  Timestamp seen;
-  if (auto row = rows.state().agents.find(task.agent); row != rows.state().agents.end()) {
-    if (!row->second.conflict.empty()) return fmt::format("agent {}, whose key two hosts use", task.agent);
-    seen = row->second.last_seen;
+  if (auto row = rows.state().agents.find(task.agent);
+      row != rows.state().agents.end() && !row->second.conflict.empty()) {
+    return fmt::format("agent {}, whose key two hosts use", task.agent);
   }
-  if (auto known = presence.find(task.agent); known != presence.end() && known->second.seen.is_set()) {
-    seen = known->second.seen;
-  }
+  const Timestamp seen = last_seen(task.agent);
   const std::string ago = seen.is_set() ? ", last seen " + to_short_text(now.wall - seen) + " ago" : ", never seen yet";
   return fmt::format("agent {}{}", task.agent, ago);
 }

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "controller/core/core.h"
+#include "controller/core/interruption.h"
+#include "controller/core/reconcile.h"
 #include "controller/core/recorder.h"
 #include "controller/core/timers.h"
 #include "shared/release/metadata.h"
@@ -86,6 +88,10 @@ struct Core::Impl {
   /// when it starts.
   Result<> check_startable(const Job& job) const;
 
+  // retry.cc: the same again
+  Result<protocol::Reply> retry_job(const Principal& by, JobId number, const std::optional<PastJob>& past);
+  Result<> check_still_there(const Job& job) const;
+
   // promote.cc
   Result<> aim_promotion(Job& job) const;
 
@@ -115,6 +121,7 @@ struct Core::Impl {
   Result<> leave(JobId number, const Step& step, const Task* task);
   Result<> calculate(JobId number, const Step& step);
   void finish_stage(JobId number, const Step& step);
+  void take_as_done(JobId number);
   void mark_failed(const Job& job, const std::string& why);
   void go(state::StageRecord& stage, state::StatusCode to, const Job& job, std::string data = {});
   void tell_deployed(const Job& job, const std::optional<state::DeployedRelease>& before);
@@ -144,12 +151,29 @@ struct Core::Impl {
   void acknowledge(SessionId session, TaskId id, Attempt attempt, std::uint64_t offset);
   void append_output(TaskId id, std::uint64_t offset, std::string_view bytes);
   void settle_task(TaskId id, protocol::TaskOutcome outcome, int exit_status, std::string message);
+  Timestamp last_seen(const AgentId& agent) const;
   void after_step(TaskId id);
   void mark_unknown(TaskId id);
   Error failure_of(const Task& task) const;
 
+  // interruption.cc: scripts that were cut off
+  void interrupt(TaskId id, Interruption why, std::string message);
+  Interruption why_vanished(const Task& task) const;
+  bool may_run_again(const Task& task);
+  void run_again(TaskId id);
+
+  // resolve.cc: a person's word about a task that is unknown, and what its agent tells later
+  Result<protocol::Reply> resolve_job(const Principal& by, const protocol::request::ResolveJob& asked);
+  Result<const Job*> find_resolvable(const Principal& by, JobId number) const;
+  void add_stray(const Task& task);
+  StrayTask* find_stray(const AgentId& agent, TaskId task, Attempt attempt);
+  void tell_stray(const AgentId& agent, const StrayTask& stray, std::string_view outcome, int exit_status,
+                  const std::string& message);
+  void forget_stray(const AgentId& agent, TaskId task);
+
   // cancel.cc
   Result<protocol::Reply> cancel(const Principal& by, JobId number);
+  Result<> check_may_act(const Principal& by, const std::string& environment, std::string_view what) const;
   std::string cancel_live(JobId number, const std::string& by);
   bool has_gone(const AgentId& agent) const;
   void send_cancel(const Task& task);
@@ -161,18 +185,24 @@ struct Core::Impl {
     bool was_here = false;  ///< in this life of the controller
     Instant heard{};
     Timestamp seen{};
-    std::string process, machine, host;  ///< of the newest greeting that was taken
+    std::string process;                 ///< of the newest greeting that was taken
     std::vector<std::string> earlier{};  ///< processes that it took over from
     int returns = 0;                     ///< how often one of them came back
     std::string rival{};                 ///< a process on another machine, kept out while the session lives
     Instant rival_at{};
     Millis told{0};  ///< the heartbeat that it was told last
     Millis beat{0};  ///< the longest that it may go by
+    protocol::HostFacts host;
   };
   void on_hello(SessionId session, const std::string& key, const protocol::Hello& hello);
   Result<AgentId> who_greets(const std::string& key, const protocol::Hello& hello) const;
   void open_session(const AgentId& agent, SessionId session, const protocol::Hello& hello);
   void reconcile(const AgentId& agent, SessionId session, const protocol::Hello& hello);
+  OurTask our_view_of(const AgentId& agent, const protocol::HeldTask& held);
+  void compare_held(const AgentId& agent, const protocol::HeldTask& held, protocol::Welcome& welcome,
+                    std::set<TaskId>& adopted);
+  void compare_ours(const AgentId& agent, SessionId session, TaskId id);
+  void compare_strays(const AgentId& agent, const protocol::Hello& hello);
   // clones.cc: one key on two hosts
   bool admit_host(const AgentId& agent, SessionId session, const protocol::Hello& hello);
   void quarantine(const AgentId& agent, SessionId session, const protocol::Hello& hello);
@@ -198,6 +228,7 @@ struct Core::Impl {
   void resolve_next(JobId number);
   void on_desired_resolved(JobId number, Result<release::ReleaseRecord> record);
   void make_children(JobId number);
+  void make_children_again(JobId number);
   void make_child(JobId number, const protocol::PlannedChange& change, const DesiredVersion* desired);
   void log_skipped(JobId number, const protocol::PlannedChange& change);
   void child_settled(const Job& child);

@@ -219,8 +219,7 @@ Result<protocol::Reply> Core::Impl::remove_agent(const Principal& by, const prot
   for (TaskId id : bound) {
     if (!find_live(id.job)) continue;
     if (rows.state().tasks.at(id).was_sent) {
-      settle_task(id, TaskOutcome::interrupted, 0, "the agent was removed while it was out of reach");
-      after_step(id);
+      interrupt(id, Interruption::agent_removed, {});
     } else {
       dispatch(id);
     }

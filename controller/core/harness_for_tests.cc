@@ -31,6 +31,7 @@ release::ReleaseRecord make_release(const std::string& id, const std::vector<std
 protocol::Hello ScriptedAgent::hello() const {
   protocol::Hello hello;
   hello.host.hostname = name;
+  hello.host.boot_id = boot_id;
   hello.placement = placement;
   hello.labels = labels;
   for (const auto& [task, held] : journal) {
@@ -67,6 +68,11 @@ std::vector<protocol::FromAgent> ScriptedAgent::take(const protocol::ToAgent& me
     offers.push_back(*offer);
     if (never_to_run.contains(offer->task)) return {protocol::Declined{offer->task, offer->attempt, "already settled"}};
     auto known = journal.find(offer->task);
+    if (known != journal.end() && known->second.attempt < offer->attempt) {
+      if (!known->second.is_finished) return {protocol::Declined{offer->task, offer->attempt, "an attempt still runs"}};
+      journal.erase(known);
+      known = journal.end();
+    }
     if (known == journal.end()) {
       // A result that was committed and forgotten is not asked for again: the controller knows it.
       journal[offer->task] = {offer->attempt, false, {}};
@@ -127,8 +133,10 @@ void Harness::carry_out() {
     apply(replay, change);
     if (const auto* event = std::get_if<protocol::EventView>(&change)) events.push_back(*event);
     if (const auto* line = std::get_if<LogLine>(&change)) logs[line->root].push_back(line->entry);
-    if (const auto* row = std::get_if<Job>(&change); row && row->phase == JobPhase::settled)
-      settled[row->number] = *row;
+    if (const auto* row = std::get_if<Job>(&change)) {
+      EXPECT_FALSE(settled.contains(row->number)) << "job " << row->number << " changes after it has settled";
+      if (row->phase == JobPhase::settled) settled[row->number] = *row;
+    }
     if (const auto* row = std::get_if<Task>(&change)) settled_tasks[row->id] = *row;
   }
   for (const Effects::ToClientSession& out : last.to_clients) replies.push_back(out.reply);
@@ -251,9 +259,21 @@ void Harness::disconnect(ScriptedAgent& agent) {
 protocol::Reply Harness::ask(protocol::Request request, std::string id, std::string_view key) {
   if (id.empty()) id = "request-" + std::to_string(++last_request);
   const std::size_t before = replies.size();
-  feed(input::ClientMessage{0, std::string(key), id, std::move(request)});
+  feed(client_message(key, id, std::move(request)));
   EXPECT_EQ(replies.size(), before + 1);
   return replies.at(before).reply;
+}
+
+Input Harness::client_message(std::string_view key, std::string id, protocol::Request request) const {
+  input::ClientMessage message{0, std::string(key), std::move(id), std::move(request)};
+  const auto* retry = std::get_if<protocol::request::RetryJob>(&message.request);
+  if (retry && settled.contains(retry->job)) {
+    message.past = PastJob{settled.at(retry->job), {}};
+    for (JobId child : message.past->job.children) {
+      if (settled.contains(child)) message.past->children.push_back(settled.at(child));
+    }
+  }
+  return message;
 }
 
 JobId Harness::submit(protocol::request::Submit asked) {
@@ -321,6 +341,13 @@ std::string Harness::output(JobId root) const {
     for (const protocol::LogEntry& entry : found->second) bytes += entry.bytes.bytes;
   }
   return bytes;
+}
+
+const protocol::EventView* Harness::last_event(std::string_view kind) const {
+  for (auto event = events.rbegin(); event != events.rend(); ++event) {
+    if (event->kind == kind) return &*event;
+  }
+  return nullptr;
 }
 
 bool Harness::told(std::string_view kind) const {

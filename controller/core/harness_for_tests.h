@@ -29,6 +29,7 @@ struct ScriptedAgent {
   std::map<std::string, std::string> labels{};
   bool finishes_at_once = true;
   bool is_deaf = false;  ///< takes messages and says nothing
+  std::string boot_id = "boot-1";
   std::string output = "Hello World!\n";
   protocol::TaskOutcome outcome = protocol::TaskOutcome::ok;
   Value::Object outputs{};
@@ -78,6 +79,9 @@ class Harness {
   std::vector<std::string> log_texts(JobId root) const;
   std::string output(JobId root) const;
   bool told(std::string_view kind) const;
+  const protocol::EventView* last_event(std::string_view kind) const;
+  Input client_message(std::string_view key, std::string id,
+                       protocol::Request request) const;  ///< as the shell gives it
 
   std::map<std::string, release::ReleaseRecord> releases;  ///< by query text and by id
   std::map<std::string, std::unique_ptr<ScriptedAgent>> agents;

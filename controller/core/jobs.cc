@@ -58,6 +58,11 @@ Error moved_package(const Job& job, const release::ReleaseRecord& record) {
           {}};
 }
 
+JobOutcome outcome_of(const Error& error) {
+  if (error.kind == ErrorKind::cancelled) return JobOutcome::cancelled;
+  return error.kind == ErrorKind::unknown ? JobOutcome::interrupted : JobOutcome::failed;
+}
+
 }  // namespace
 
 DeploymentKey deployment_of(const Job& job) { return {job.environment, job.deployment}; }
@@ -96,8 +101,9 @@ void Core::Impl::add_job(Job job, std::string_view first_words) {
   job.created_at = now.wall;
   rows.put(job);
   if (!first_words.empty()) log(job, "info", std::string(first_words), {std::string(section_word(job.kind))});
-  tell("job.queued", job.principal, deployment_of(job), number,
-       {{"kind", name_of(job.kind)}, {"release", job.release.empty() ? job.release_query : job.release}});
+  Value::Object data{{"kind", name_of(job.kind)}, {"release", job.release.empty() ? job.release_query : job.release}};
+  if (job.retry_of != 0) data.set("retry_of", job.retry_of);
+  tell("job.queued", job.principal, deployment_of(job), number, std::move(data));
   auto lock = rows.state().locks.find(key);
   if (lock == rows.state().locks.end()) {
     rows.put(Lock{.key = key, .holder = number, .since = now.wall, .waiting = {}});
@@ -197,7 +203,7 @@ void Core::Impl::fail_job(JobId number, Error error, std::string_view last_outpu
   log(job, "error", "Error: " + describe(error));
   if (!last_output.empty()) error.message += "\n" + std::string(last_output);
   mark_failed(job, describe(error));
-  settle(number, error.kind == ErrorKind::cancelled ? JobOutcome::cancelled : JobOutcome::failed, error);
+  settle(number, outcome_of(error), error);
 }
 
 void Core::Impl::settle(JobId number, JobOutcome outcome, const Error& why) {
@@ -214,6 +220,7 @@ void Core::Impl::settle(JobId number, JobOutcome outcome, const Error& why) {
   job.outcome = outcome;
   job.settled_at = now.wall;
   job.message.clear();
+  job.hint.clear();
   if (outcome != JobOutcome::ok) {
     job.error_kind = std::string(kind_name(why.kind));
     job.message = describe(why);

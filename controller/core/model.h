@@ -31,6 +31,16 @@ struct DeploymentKey {
   friend auto operator<=>(const DeploymentKey&, const DeploymentKey&) = default;
 };
 
+/// What a retried converge does again: a deployment that did not end well, with the very release that was tried.
+struct Redo {
+  JobId job = 0;  ///< the child that did not end well
+  JobKind kind = JobKind::deploy;
+  std::string deployment;
+  std::string release;  ///< exact
+  std::string sha256;   ///< empty when that job never got so far
+  friend bool operator==(const Redo&, const Redo&) = default;
+};
+
 /// One thing that a user asked for, durable from the moment the number is answered.
 struct Job {
   JobId number = 0;
@@ -64,6 +74,9 @@ struct Job {
   int tried = 0;                    ///< failed tries in a row before this job: converge's back-off counts on
   bool removes_deployment = false;  ///< destroy: the deployment goes when it ends well
   std::vector<std::string> failed_deployments;  ///< converge: names of the deployments that failed so far
+  JobId retry_of = 0;                           ///< the job that this one runs again
+  std::vector<Redo> redo;                       ///< a retried converge: what it does, instead of looking anew
+  std::string resolved_by, resolved_because;    ///< settled by a person's word while its task was unknown
   friend bool operator==(const Job&, const Job&) = default;
 };
 
@@ -93,7 +106,22 @@ struct Task {
   Value::Object outputs_before;
   Timestamp started_at{}, ended_at{};
   std::string last_output;  ///< the end of the output, for the message when the step fails
+  std::string host;         ///< hostname and boot of the agent's host when it took the task
+  std::string boot_id;
+  Timestamp reported_at{};   ///< when the agent last told something of it
+  std::string interruption;  ///< interrupted: why, as one word (interruption.h)
   friend bool operator==(const Task&, const Task&) = default;
+};
+
+/// A task that was settled by hand while it may have been running on an agent out of reach. When that agent is back it
+/// is told of and changes nothing.
+struct StrayTask {
+  TaskId task;
+  Attempt attempt = 0;
+  std::string environment, deployment, step;
+  bool wants_stop = false;  ///< its cancellation had been asked for
+  bool is_told = false;     ///< that it still runs was told once
+  friend bool operator==(const StrayTask&, const StrayTask&) = default;
 };
 
 /// An enrolled host, or a person's process that joined for a workspace job (never stored).
@@ -108,6 +136,7 @@ struct Agent {
   std::string conflict;                 ///< which hosts use this key at once: none of them is served; empty: one
   std::int64_t clock_ahead_micros = 0;  ///< of its wall clock, at its last greeting
   bool is_connected = false;  ///< told so by the event log: a new life of the controller expects it back
+  std::vector<StrayTask> strays;
   friend bool operator==(const Agent&, const Agent&) = default;
 };
 

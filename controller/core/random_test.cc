@@ -19,6 +19,7 @@ class World {
     for (const std::string id : {"pp/aa-v1", "pp/aa-v2", "pp/bb-v1", "pp/cc-v1"}) {
       h.releases[id] = make_release(id, {"pre_deploy", "deploy", "smoke", "destroy"});
     }
+    h.releases["pp/cc-v1"].metadata.idempotent = true;
     h.holds_back = true;
     h.answers_queries = false;
     for (const std::string name : {"s1", "s2", "s3"})
@@ -181,6 +182,17 @@ class World {
         break;
       case 15:
         if (agent.session != 0) report(agent, protocol::Ping{});
+        if (once_in(4)) {
+          const JobId job = 1 + below(static_cast<std::size_t>(h.state().last_job) + 1);
+          const std::string id = "r" + std::to_string(++requests_);
+          h.feed(once_in(2) ? h.client_message("", id, protocol::request::RetryJob{job})
+                            : h.client_message("", id, protocol::request::ResolveJob{job, once_in(2), "it is so"}));
+        }
+        // A host that boots anew: what ran there is cut off, what was only accepted goes on.
+        if (once_in(10) && agent.session == 0) {
+          agent.boot_id += "+";
+          for (const auto& [task, held] : std::map(agent.journal)) agent.finish(task, TaskOutcome::interrupted);
+        }
         // A host that lost its disk: what it had accepted is gone.
         if (once_in(20) && agent.session == 0) {
           for (const auto& [task, held] : agent.journal) agent.starts.erase({task, held.attempt});
@@ -223,9 +235,11 @@ TEST(Random, whatever_happens_every_attempt_runs_once_and_every_job_settles) {
       return;
     }
   }
-  for (const std::string must : {"outcome ok", "outcome failed", "outcome cancelled", "error unknown",
-                                 "error unreachable", "error failed", "kind deploy", "kind smoke", "kind destroy",
-                                 "kind promote", "kind converge", "agent.lost", "deployment.upgraded"}) {
+  for (const std::string must :
+       {"outcome ok",   "outcome failed",    "outcome cancelled", "outcome interrupted", "error unknown",
+        "task.unknown", "task.returned",     "task.retried",      "task.late",           "job.resolved",
+        "job.retried",  "error unreachable", "error failed",      "kind deploy",         "kind smoke",
+        "kind destroy", "kind promote",      "kind converge",     "agent.lost",          "deployment.upgraded"}) {
     EXPECT_GT(seen.kinds[must], 0) << must;
   }
   if (::testing::Test::HasFailure()) {

@@ -14,6 +14,8 @@ Result<protocol::Reply> Core::Impl::answer(const Principal& by, const input::Cli
   return std::visit(overloaded{
                         [&](const request::Submit& r) { return submit(by, got.key, r); },
                         [&](const request::CancelJob& r) { return cancel(by, r.job); },
+                        [&](const request::RetryJob& r) { return retry_job(by, r.job, got.past); },
+                        [&](const request::ResolveJob& r) { return resolve_job(by, r); },
                         [&](const request::Invite& r) { return invite(by, r); },
                         [&](const request::RemoveAgent& r) { return remove_agent(by, r); },
                         [&](const request::RemovePrincipal& r) { return remove_principal(by, r); },

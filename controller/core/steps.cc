@@ -131,7 +131,8 @@ Result<> Core::Impl::prepare(JobId number) {
       return !stage || stage->status.code == StatusCode::empty || stage->status.code == StatusCode::pending;
     });
     const state::StageRecord* deployed = find_stage(state, key, "deploy");
-    job.removes_deployment = deployed && deployed->status.code == StatusCode::destroy_and_delete_pending;
+    const bool is_asked = deployed && deployed->status.code == StatusCode::destroy_and_delete_pending;
+    job.removes_deployment = job.removes_deployment || is_asked;
   }
   const std::vector<Step> steps = steps_of(job);
   bool needs_agent = false;
@@ -275,6 +276,21 @@ void Core::Impl::finish_stage(JobId number, const Step& step) {
     tell("deployment.destroyed", job.principal, key, number, {{"release", job.release}});
     if (job.removes_deployment) rows.remove_deployment(key);
   }
+}
+
+/// A person vouches for what is left of the job: its stages reach the end through the same statuses, without a script.
+/// What outputs they had stays, since nobody knows of others.
+void Core::Impl::take_as_done(JobId number) {
+  const std::vector<Step> steps = steps_of(rows.state().jobs.at(number));
+  for (std::uint32_t index = rows.state().jobs.at(number).current; index < steps.size(); ++index) {
+    if (index > rows.state().jobs.at(number).current) {
+      rows.edit(number).current = index;
+      if (Result<> entered = enter(number, steps[index]); !entered) return fail_job(number, entered.error());
+    }
+    finish_stage(number, steps[index]);
+  }
+  rows.edit(number).current = static_cast<std::uint32_t>(steps.size());
+  succeed(number);
 }
 
 void Core::Impl::tell_deployed(const Job& job, const std::optional<state::DeployedRelease>& before) {

@@ -142,10 +142,14 @@ Result<> Core::Impl::check_startable(const Job& job) const {
     case JobKind::build:
       return check_roll(job, rows.state());
     case JobKind::smoke:
-    case JobKind::test:
-      return check_trial(job, rows.state());
-    case JobKind::destroy:
-      return check_destroy(job, rows.state());
+    case JobKind::test: {
+      TRYV(check_trial(job, rows.state()));
+      return check_still_there(job);
+    }
+    case JobKind::destroy: {
+      TRYV(check_destroy(job, rows.state()));
+      return check_still_there(job);
+    }
     case JobKind::converge:
       break;
   }

@@ -55,12 +55,20 @@ void Core::Impl::accept(TaskId id) {
   const Job& job = rows.state().jobs.at(id.job);
   const bool was_unknown = task.phase == TaskPhase::unknown;
   task.phase = TaskPhase::accepted;
+  task.reported_at = now.wall;
   if (!task.started_at.is_set()) {
     task.started_at = now.wall;
+    task.host = presence[task.agent].host.hostname;
+    task.boot_id = presence[task.agent].host.boot_id;
     tell("task.started", job.principal, deployment_of(job), job.number,
          {{"task", id.index}, {"step", task.step}, {"agent", task.agent}, {"attempt", task.attempt}});
   }
-  if (was_unknown) log(job, "info", fmt::format("Agent {} is back; step {} goes on.", task.agent, task.step));
+  if (was_unknown) {
+    tell("task.returned", job.principal, deployment_of(job), job.number,
+         {{"task", id.index}, {"step", task.step}, {"agent", task.agent}, {"attempt", task.attempt}});
+    log(job, "info", fmt::format("Agent {} is back; step {} goes on.", task.agent, task.step));
+    rows.edit(id.job).hint.clear();
+  }
   if (!job.message.empty() && !job.cancel_requested) rows.edit(id.job).message.clear();
   if (job.cancel_requested) send_cancel(task);
 }
@@ -69,13 +77,20 @@ void Core::Impl::on_message(const AgentId& agent, SessionId, const protocol::Dec
   const Task* task = task_from(agent, got.task, got.attempt);
   if (!task) return;
   // An agent says so of an accepted task only when it has lost it: nobody knows how far the script got.
-  settle_task(got.task, task->started_at.is_set() ? TaskOutcome::interrupted : TaskOutcome::not_started, 0, got.reason);
+  if (task->started_at.is_set()) return interrupt(got.task, Interruption::task_lost, got.reason);
+  settle_task(got.task, TaskOutcome::not_started, 0, got.reason);
   after_step(got.task);
 }
 
 void Core::Impl::on_message(const AgentId& agent, SessionId session, const protocol::Output& got) {
   const Task* task = task_from(agent, got.task, got.attempt);
   if (!task) {
+    if (find_stray(agent, got.task, got.attempt)) {
+      // Nobody takes it, but only behind it comes the result.
+      return send(
+          session,
+          protocol::OutputAck{.task = got.task, .attempt = got.attempt, .offset = got.offset + got.bytes.bytes.size()});
+    }
     // A sender whose acknowledgement was lost stops only when it hears it again.
     auto known = rows.state().tasks.find(got.task);
     if (known != rows.state().tasks.end() && known->second.agent == agent && known->second.attempt == got.attempt) {
@@ -95,6 +110,7 @@ void Core::Impl::append_output(TaskId id, std::uint64_t offset, std::string_view
   bytes.remove_prefix(have - offset);
   Task& task = rows.edit(id);
   task.output_bytes += bytes.size();
+  task.reported_at = now.wall;
   task.last_output.append(bytes);
   if (task.last_output.size() > last_output_bytes) {
     task.last_output.erase(0, task.last_output.size() - last_output_bytes);
@@ -117,6 +133,10 @@ void Core::Impl::on_message(const AgentId& agent, SessionId session, const proto
   if (!find_live(got.task.job)) {
     if (got.task.job > rows.state().last_job) return ignore("result of a job that this controller never made");
     ignore("result of a job that has settled");
+    if (const StrayTask* stray = find_stray(agent, got.task, got.attempt)) {
+      tell_stray(agent, *stray, name_of(got.outcome), got.exit_status, got.message);
+      forget_stray(agent, got.task);
+    }
     return committed();
   }
   auto known = rows.state().tasks.find(got.task);
@@ -137,7 +157,13 @@ void Core::Impl::on_message(const AgentId& agent, SessionId session, const proto
   Task& row = rows.edit(got.task);
   row.outputs = got.outputs;
   row.has_outputs = got.has_outputs;
-  settle_task(got.task, got.outcome, got.exit_status, got.message);
+  std::string message = got.message;
+  if (got.outcome == TaskOutcome::interrupted) {
+    const Interruption why = why_vanished(row);
+    row.interruption = std::string(name_of(why));
+    if (why == Interruption::host_rebooted) message = text_of(why);
+  }
+  settle_task(got.task, got.outcome, got.exit_status, std::move(message));
   committed();
   after_step(got.task);
 }
@@ -152,15 +178,16 @@ void Core::Impl::settle_task(TaskId id, TaskOutcome outcome, int exit_status, st
   task.message = std::move(message);
   task.ended_at = now.wall;
   const Job& job = rows.state().jobs.at(id.job);
-  tell("task.finished", job.principal, deployment_of(job), job.number,
-       {{"task", id.index},
-        {"step", task.step},
-        {"agent", task.agent},
-        {"attempt", task.attempt},
-        {"outcome", name_of(outcome)},
-        {"exit_status", exit_status},
-        {"message", task.message},
-        {"output_bytes", task.output_bytes}});
+  Value::Object data{{"task", id.index},
+                     {"step", task.step},
+                     {"agent", task.agent},
+                     {"attempt", task.attempt},
+                     {"outcome", name_of(outcome)},
+                     {"exit_status", exit_status},
+                     {"message", task.message},
+                     {"output_bytes", task.output_bytes}};
+  if (!task.interruption.empty()) data.set("interruption", task.interruption);
+  tell("task.finished", job.principal, deployment_of(job), job.number, std::move(data));
 }
 
 /// The current task has settled: the next step, or the end of the job.
@@ -168,6 +195,7 @@ void Core::Impl::after_step(TaskId id) {
   const Task task = rows.state().tasks.at(id);
   const Job& job = *find_live(id.job);
   const std::vector<Step> steps = steps_of(job);
+  if (may_run_again(task)) return run_again(id);
   if (task.outcome != TaskOutcome::ok) {
     const bool was_script = task.outcome == TaskOutcome::failed || task.outcome == TaskOutcome::timed_out;
     return fail_job(id.job, failure_of(task), was_script ? last_lines(task.last_output) : std::string());
@@ -214,11 +242,18 @@ Error Core::Impl::failure_of(const Task& task) const {
       return {ErrorKind::failed, where + " was not started" + because, "Nothing of it has run: run the job again.", {}};
     case TaskOutcome::interrupted:
       return {ErrorKind::unknown,
-              where + " was interrupted; nobody knows how far it got" + because,
-              "Look at the host, then run the job again.",
+              where + " was interrupted, and nobody knows how far it got" + because,
+              fmt::format("Look at the host, then run it again with `escape jobs retry {}`.", job.number),
               {}};
   }
   return {ErrorKind::internal, where + " ended well", {}, {}};
+}
+
+Timestamp Core::Impl::last_seen(const AgentId& agent) const {
+  auto known = presence.find(agent);
+  if (known != presence.end() && known->second.seen.is_set()) return known->second.seen;
+  auto row = rows.state().agents.find(agent);
+  return row == rows.state().agents.end() ? Timestamp{} : row->second.last_seen;
 }
 
 /// Its agent is out of reach and the script may be running: nobody else gets the task, and the job waits.
@@ -227,21 +262,31 @@ void Core::Impl::mark_unknown(TaskId id) {
   if (task.phase == TaskPhase::unknown) return;
   cancel_timers(id);
   task.phase = TaskPhase::unknown;
-  const Job& job = rows.state().jobs.at(id.job);
-  auto known = presence.find(task.agent);
-  auto row = rows.state().agents.find(task.agent);
-  Timestamp seen = row == rows.state().agents.end() ? Timestamp{} : row->second.last_seen;
-  if (known != presence.end() && known->second.seen.is_set()) seen = known->second.seen;
-  std::string text = task.agent.starts_with(workspace_prefix)
-                         ? fmt::format("The command that works in {} is out of reach", job.workspace)
-                         : fmt::format("Agent {} is out of reach", task.agent);
+  Job& job = rows.edit(id.job);
+  const bool is_workspace = task.agent.starts_with(workspace_prefix);
+  const Timestamp seen = last_seen(task.agent);
+  std::string text = is_workspace ? fmt::format("The command that works in {} is out of reach", job.workspace)
+                                  : fmt::format("Agent {} is out of reach", task.agent);
   if (seen.is_set()) text += " since " + to_rfc3339(seen);
-  text += "; its script may still be running.";
-  if (!task.agent.starts_with(workspace_prefix)) {
-    text += fmt::format(" The job waits for it; `escape agents remove {}` gives that host up.", task.agent);
-  }
-  rows.edit(id.job).message = text;
+  text += task.started_at.is_set() ? "; its script may still be running."
+                                   : "; the step was sent to it, and its script may still be running.";
+  text += fmt::format(" {} stays locked for this job.", job.deployment);
+  job.message = text;
+  job.hint = is_workspace
+                 ? fmt::format("It goes on when that command is back; `escape jobs cancel {}` ends it now.", job.number)
+                 : fmt::format(
+                       "The job goes on when the agent is back. When it will not come back: `escape jobs "
+                       "resolve {} --as ok|failed --reason TEXT` settles this job, `escape agents remove {}` "
+                       "gives the host up.",
+                       job.number, task.agent);
   log(job, "warn", text);
+  tell("task.unknown", job.principal, deployment_of(job), job.number,
+       {{"task", id.index},
+        {"step", task.step},
+        {"agent", task.agent},
+        {"attempt", task.attempt},
+        {"last_seen", seen.is_set() ? to_rfc3339(seen) : std::string()},
+        {"message", text}});
 }
 
 }  // namespace escape::controller

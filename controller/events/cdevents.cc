@@ -172,7 +172,8 @@ std::string envelope(const Kind& kind, const EventView& event, std::string_view 
                       {"sequence", padded(event.sequence)}};
   if (event.job != 0) cloud.set("correlationid", job_id(event));
   if (!event.principal.empty()) {
-    const bool is_agent = kind.about == About::agent && event.principal == text_of(event, "agent");
+    const bool may_be_agent = kind.about == About::agent || kind.about == About::task;
+    const bool is_agent = may_be_agent && event.principal == text_of(event, "agent");
     cloud.set("authtype", is_agent ? "service_account" : "user");
     cloud.set("authid", event.principal);
   }

@@ -37,7 +37,10 @@ std::vector<protocol::EventView> one_of_each() {
   all.push_back(event("release.published", {{"release", release_id}, {"sha256", "abcd"}, {"size", 12}}));
   for (const char* kind : {"job.queued", "job.started"}) all.push_back(event(kind, {{"kind", "deploy"}}));
   all.push_back(event("job.settled", {{"kind", "deploy"}, {"outcome", "failed"}, {"message", "m"}}));
-  all.push_back(event("job.cancel_requested"));
+  for (const char* kind : {"job.cancel_requested", "job.retried", "job.resolved"}) all.push_back(event(kind));
+  for (const char* kind : {"task.unknown", "task.returned", "task.retried", "task.late"}) {
+    all.push_back(event(kind, {{"task", 0}, {"step", "deploy"}, {"agent", "stage-1"}, {"attempt", 1}}));
+  }
   all.push_back(event("task.started", {{"task", 0}, {"step", "deploy"}, {"agent", "stage-1"}, {"attempt", 1}}));
   for (const char* kind : {"task.finished", "task.settled"}) {
     all.push_back(event(
@@ -257,6 +260,10 @@ TEST(CdEvents, AnAgentThatSpeaksForItselfIsNoUser) {
   EXPECT_EQ(text_at(parsed(lost), {"authtype"}), "user");
   lost.principal = "stage-1";
   EXPECT_EQ(text_at(parsed(lost), {"authtype"}), "service_account");
+  protocol::EventView late = event("task.late", {{"task", 0}, {"step", "deploy"}, {"agent", "stage-1"}});
+  late.principal = "stage-1";
+  EXPECT_EQ(text_at(parsed(late), {"authtype"}), "service_account");
+  EXPECT_EQ(text_at(parsed(late), {"subject"}), "jobs/7/tasks/0");
 }
 
 TEST(CdEvents, StaysWithinTheSizeThatReadersTake) {

@@ -16,6 +16,14 @@ void describe(V& visit, DeploymentKey& k) {
   visit.required("deployment", k.deployment);
 }
 template <class V>
+void describe(V& visit, Redo& r) {
+  visit.required("job", r.job);
+  visit.required("kind", r.kind);
+  visit.required("deployment", r.deployment);
+  visit("release", r.release);
+  visit("sha256", r.sha256);
+}
+template <class V>
 void describe(V& visit, Job& j) {
   protocol::RawBytes workspace_key{j.workspace_key};
   visit.required("number", j.number);
@@ -55,6 +63,10 @@ void describe(V& visit, Job& j) {
   visit("tried", j.tried);
   visit("removes_deployment", j.removes_deployment);
   visit("failed_deployments", j.failed_deployments);
+  visit("retry_of", j.retry_of);
+  visit("redo", j.redo);
+  visit("resolved_by", j.resolved_by);
+  visit("resolved_because", j.resolved_because);
 }
 template <class V>
 void describe(V& visit, JobPlan& p) {
@@ -81,6 +93,20 @@ void describe(V& visit, Task& t) {
   visit("started_at", t.started_at);
   visit("ended_at", t.ended_at);
   visit("last_output", t.last_output);
+  visit("host", t.host);
+  visit("boot_id", t.boot_id);
+  visit("reported_at", t.reported_at);
+  visit("interruption", t.interruption);
+}
+template <class V>
+void describe(V& visit, StrayTask& s) {
+  visit.required("task", s.task);
+  visit.required("attempt", s.attempt);
+  visit("environment", s.environment);
+  visit("deployment", s.deployment);
+  visit("step", s.step);
+  visit("wants_stop", s.wants_stop);
+  visit("is_told", s.is_told);
 }
 template <class V>
 void describe(V& visit, Agent& a) {
@@ -95,6 +121,7 @@ void describe(V& visit, Agent& a) {
   visit("conflict", a.conflict);
   visit("clock_ahead_micros", a.clock_ahead_micros);
   visit("is_connected", a.is_connected);
+  visit("strays", a.strays);
 }
 template <class V>
 void describe(V& visit, Principal& p) {

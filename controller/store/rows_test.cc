@@ -93,6 +93,10 @@ Job full_job() {
   j.tried = 4;
   j.removes_deployment = true;
   j.failed_deployments = {"a", "b"};
+  j.retry_of = 6;
+  j.redo = {{5, JobKind::smoke, "d", "p/a-v1", "ef"}};
+  j.resolved_by = "cyd";
+  j.resolved_because = "it burnt down";
   return j;
 }
 
@@ -116,6 +120,10 @@ Task full_task() {
   t.started_at = {4};
   t.ended_at = {5};
   t.last_output = "last words";
+  t.host = "web3";
+  t.boot_id = "boot";
+  t.reported_at = {12};
+  t.interruption = "host_rebooted";
   return t;
 }
 
@@ -136,7 +144,9 @@ Agent agent(std::string name) {
           {8},
           {9},
           "two hosts",
-          -5};
+          -5,
+          true,
+          {{{7, 1}, 2, "prod", "main", "deploy", true, true}}};
   return a;
 }
 
@@ -224,6 +234,8 @@ TEST(Rows, EveryMemberOfTheModelIsStored) {
   EXPECT_EQ(stored_count<JobPlan>(), member_count<JobPlan>());
   EXPECT_EQ(stored_count<Task>(), member_count<Task>());
   EXPECT_EQ(stored_count<Agent>(), member_count<Agent>());
+  EXPECT_EQ(stored_count<Redo>(), member_count<Redo>());
+  EXPECT_EQ(stored_count<StrayTask>(), member_count<StrayTask>());
   EXPECT_EQ(stored_count<Principal>(), member_count<Principal>());
   EXPECT_EQ(stored_count<Invitation>(), member_count<Invitation>());
   EXPECT_EQ(stored_count<Lock>(), member_count<Lock>());

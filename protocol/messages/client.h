@@ -29,8 +29,8 @@ enum class JobPhase { queued, running, settled };
 std::string_view name_of(JobPhase phase);
 bool parse_enum(std::string_view text, JobPhase& to);
 
-/// Of a settled job; `none` before.
-enum class JobOutcome { none, ok, failed, cancelled };
+/// Of a settled job; `none` before. `interrupted`: a script was cut off, and nobody knows how far it got.
+enum class JobOutcome { none, ok, failed, cancelled, interrupted };
 std::string_view name_of(JobOutcome outcome);
 bool parse_enum(std::string_view text, JobOutcome& to);
 
@@ -42,6 +42,8 @@ bool parse_enum(std::string_view text, TaskPhase& to);
 /// Longest request id, and most items that one ListJobs or ListEvents may ask for.
 inline constexpr std::size_t max_request_id = 64;
 inline constexpr int max_list_limit = 10'000;
+/// Longest reason that ResolveJob takes, in bytes: a line for the log, not a report.
+inline constexpr std::size_t max_reason = 1000;
 
 // What is shown.
 
@@ -57,6 +59,10 @@ struct TaskView {
   std::uint64_t output_bytes = 0;
   Timestamp started_at{};
   Timestamp ended_at{};
+  std::string host;         ///< hostname of the agent's host when it took the task
+  std::string agent_state;  ///< online, suspect, offline; empty once settled
+  Timestamp agent_seen{};   ///< when the agent was last heard
+  Timestamp reported_at{};  ///< when the agent last told something of this very task
 };
 struct JobView {
   JobId number = 0;
@@ -75,6 +81,10 @@ struct JobView {
   Timestamp started_at{};
   Timestamp settled_at{};
   std::vector<TaskView> tasks;
+  std::string state;        ///< in one word: queued, running, unknown (its agent is out of reach), or the outcome
+  JobId retry_of = 0;       ///< the job that this one runs again
+  std::string resolved_by;  ///< who settled it by hand, and why
+  std::string resolved_because;
 };
 struct AgentView {
   AgentId name;
@@ -131,6 +141,7 @@ struct DeploymentCell {
   std::string agent_state;
   JobId job = 0;
   Timestamp updated_at{};
+  std::string job_state;  ///< of `job`: unknown, interrupted; empty when `status` says all
 };
 struct PlannedChange {
   std::string deployment;
@@ -194,6 +205,16 @@ struct Attach {
 struct Detach {};
 struct CancelJob {
   JobId job = 0;
+};
+/// Runs what failed, was cancelled or interrupted again, as a new job: same release to the digest, inputs, environment.
+struct RetryJob {
+  JobId job = 0;
+};
+/// Settles a job whose task is unknown by a person's word.
+struct ResolveJob {
+  JobId job = 0;
+  bool is_ok = false;
+  std::string reason;
 };
 struct ListAgents {
   std::string environment;
@@ -262,7 +283,8 @@ using Request =
                  request::ListAgents, request::Invite, request::RemoveAgent, request::ListPrincipals,
                  request::RemovePrincipal, request::ListEnvironments, request::ApplyEnvironment,
                  request::RemoveEnvironment, request::ListDeployments, request::ShowDeployment, request::ExportState,
-                 request::CreateDeployment, request::ListEvents, request::InventoryToken>;
+                 request::CreateDeployment, request::ListEvents, request::InventoryToken, request::RetryJob,
+                 request::ResolveJob>;
 
 // Replies.
 

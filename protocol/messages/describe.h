@@ -179,6 +179,10 @@ void describe(V& visit, TaskView& t) {
   visit("output_bytes", t.output_bytes);
   visit("started_at", t.started_at);
   visit("ended_at", t.ended_at);
+  visit("host", t.host);
+  visit("agent_state", t.agent_state);
+  visit("agent_seen", t.agent_seen);
+  visit("reported_at", t.reported_at);
 }
 template <class V>
 void describe(V& visit, JobView& j) {
@@ -198,6 +202,10 @@ void describe(V& visit, JobView& j) {
   visit("started_at", j.started_at);
   visit("settled_at", j.settled_at);
   visit("tasks", j.tasks);
+  visit("state", j.state);
+  visit("retry_of", j.retry_of);
+  visit("resolved_by", j.resolved_by);
+  visit("resolved_because", j.resolved_because);
 }
 template <class V>
 void describe(V& visit, AgentView& a) {
@@ -257,6 +265,7 @@ void describe(V& visit, DeploymentCell& c) {
   visit("agent_state", c.agent_state);
   visit("job", c.job);
   visit("updated_at", c.updated_at);
+  visit("job_state", c.job_state);
 }
 template <class V>
 void describe(V& visit, PlannedChange& c) {
@@ -335,6 +344,16 @@ void describe(V&, Detach&) {}
 template <class V>
 void describe(V& visit, CancelJob& r) {
   visit.required("job", r.job);
+}
+template <class V>
+void describe(V& visit, RetryJob& r) {
+  visit.required("job", r.job);
+}
+template <class V>
+void describe(V& visit, ResolveJob& r) {
+  visit.required("job", r.job);
+  visit.required("is_ok", r.is_ok);
+  visit.required("reason", r.reason);
 }
 template <class V>
 void describe(V& visit, ListAgents& r) {

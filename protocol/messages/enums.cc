@@ -45,10 +45,11 @@ constexpr Words<JobKind, 7> job_kinds{{{JobKind::deploy, "deploy"},
                                        {JobKind::test, "test"}}};
 constexpr Words<JobPhase, 3> job_phases{
     {{JobPhase::queued, "queued"}, {JobPhase::running, "running"}, {JobPhase::settled, "settled"}}};
-constexpr Words<JobOutcome, 4> job_outcomes{{{JobOutcome::none, "none"},
+constexpr Words<JobOutcome, 5> job_outcomes{{{JobOutcome::none, "none"},
                                              {JobOutcome::ok, "ok"},
                                              {JobOutcome::failed, "failed"},
-                                             {JobOutcome::cancelled, "cancelled"}}};
+                                             {JobOutcome::cancelled, "cancelled"},
+                                             {JobOutcome::interrupted, "interrupted"}}};
 constexpr Words<TaskPhase, 6> task_phases{{{TaskPhase::planned, "planned"},
                                            {TaskPhase::offered, "offered"},
                                            {TaskPhase::accepted, "accepted"},

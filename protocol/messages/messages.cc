@@ -73,6 +73,9 @@ Result<> check_bounds(const request::Enrol& message) { return exactly_32(message
 Result<> check_bounds(const request::ListJobs& message) { return between(message.limit, 1, max_list_limit, "limit"); }
 Result<> check_bounds(const request::ListEvents& message) { return between(message.limit, 1, max_list_limit, "limit"); }
 Result<> check_bounds(const request::Invite& message) { return exactly_32(message.key, "key"); }
+Result<> check_bounds(const request::ResolveJob& message) {
+  return at_most(message.reason.size(), max_reason, "reason");
+}
 
 namespace {
 
@@ -159,7 +162,9 @@ bool changes_something(const Request& request) {
                                [](const request::ExportState&) { return false; },
                                [](const request::CreateDeployment&) { return true; },
                                [](const request::ListEvents&) { return false; },
-                               [](const request::InventoryToken&) { return false; }},
+                               [](const request::InventoryToken&) { return false; },
+                               [](const request::RetryJob&) { return true; },
+                               [](const request::ResolveJob&) { return true; }},
                     request);
 }
 

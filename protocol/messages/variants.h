@@ -36,6 +36,7 @@ Result<> check_bounds(const request::Enrol& message);
 Result<> check_bounds(const request::ListJobs& message);
 Result<> check_bounds(const request::ListEvents& message);
 Result<> check_bounds(const request::Invite& message);
+Result<> check_bounds(const request::ResolveJob& message);
 
 template <class Variant>
 std::string_view word_of_held(const Variant& message) {

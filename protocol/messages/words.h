@@ -100,6 +100,10 @@ template <>
 inline constexpr std::string_view word<request::ListEvents> = "list_events";
 template <>
 inline constexpr std::string_view word<request::InventoryToken> = "inventory_token";
+template <>
+inline constexpr std::string_view word<request::RetryJob> = "retry_job";
+template <>
+inline constexpr std::string_view word<request::ResolveJob> = "resolve_job";
 
 template <>
 inline constexpr std::string_view word<reply::Hello> = "hello";

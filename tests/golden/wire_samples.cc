@@ -51,7 +51,15 @@ JobView job_view() {
                      .message = "It ended with status 3.",
                      .output_bytes = 70'000,
                      .started_at = {1'800'000'000'000'004},
-                     .ended_at = {1'800'000'000'000'005}}}};
+                     .ended_at = {1'800'000'000'000'005},
+                     .host = "web3",
+                     .agent_state = "offline",
+                     .agent_seen = {1'800'000'000'000'006},
+                     .reported_at = {1'800'000'000'000'007}}},
+          .state = "interrupted",
+          .retry_of = 9,
+          .resolved_by = "ann",
+          .resolved_because = "the host burnt down"};
 }
 
 std::vector<Request> requests() {
@@ -111,6 +119,8 @@ std::vector<Request> requests() {
                                 .inputs = inputs()},
       request::ListEvents{.since = 99, .limit = 50, .newest = true},
       request::InventoryToken{},
+      request::RetryJob{.job = 12},
+      request::ResolveJob{.job = 12, .is_ok = true, .reason = "the host burnt down"},
   };
 }
 
@@ -192,7 +202,8 @@ std::vector<Reply> replies() {
                                     .agent = "stage-1",
                                     .agent_state = "suspect",
                                     .job = 12,
-                                    .updated_at = {1'800'000'000'000'012}}},
+                                    .updated_at = {1'800'000'000'000'012},
+                                    .job_state = "unknown"}},
                          .environments = {"test", "stage", "live"},
                          .read_only = "The controller takes no changes: the disk is full",
                          .read_only_hint = "Give its disk room."},

@@ -1,0 +1,144 @@
+#include "controller/app/queries.h"
+
+#include <gtest/gtest.h>
+
+#include "controller/store/rows.h"
+
+namespace escape::controller {
+namespace queries_test {
+
+namespace request = protocol::request;
+namespace reply = protocol::reply;
+
+/// What people see of jobs whose outcome is in doubt.
+class QueriesTest : public ::testing::Test {
+ protected:
+  Job& job(JobId number, JobPhase phase, JobOutcome outcome = JobOutcome::none) {
+    Job job;
+    job.number = number;
+    job.phase = phase;
+    job.outcome = outcome;
+    job.environment = "stage";
+    job.deployment = "db";
+    return jobs_[number] = job;
+  }
+  void task(TaskId id, TaskPhase phase) {
+    Task task;
+    task.id = id;
+    task.agent = "s1";
+    task.host = "web3";
+    task.phase = phase;
+    save(task);
+    state.tasks[id] = task;
+  }
+  void save(const Change& change) {
+    std::vector<store::Write> batch;
+    store::append_writes(change, batch);
+    ASSERT_TRUE(database->commit(batch));
+  }
+  void save_jobs() {
+    for (const auto& [number, job] : jobs_) {
+      save(job);
+      if (job.phase != JobPhase::settled) state.jobs[number] = job;
+    }
+  }
+  QueryContext context() const {
+    return {.reader = *database,
+            .state = state,
+            .liveness = [](const AgentId&) { return "offline"; },
+            .last_seen = [](const AgentId&) { return Timestamp{77}; },
+            .resolve = [](const release::ReleaseQuery&) -> Result<release::ReleaseRecord> {
+              return fail(ErrorKind::not_found, "no inventory");
+            }};
+  }
+  std::string state_of(JobId number) {
+    const auto shown = answer(request::ShowJob{number}, context());
+    EXPECT_TRUE(shown);
+    return std::get<reply::Job>(shown.value()).job.state;
+  }
+
+  std::unique_ptr<store::Database> database = store::make_memory_database();
+  State state;
+  std::map<JobId, Job> jobs_;
+};
+
+TEST_F(QueriesTest, AJobHasAStateInOneWord) {
+  job(1, JobPhase::queued);
+  job(2, JobPhase::running);
+  task({2, 0}, TaskPhase::accepted);
+  job(3, JobPhase::running);
+  task({3, 0}, TaskPhase::unknown);
+  job(4, JobPhase::settled, JobOutcome::interrupted);
+  job(5, JobPhase::settled, JobOutcome::ok);
+  job(6, JobPhase::running).children = {3, 5};
+  job(7, JobPhase::running).children = {3, 2};
+  save_jobs();
+  const std::pair<JobId, const char*> table[] = {{1, "queued"}, {2, "running"}, {3, "unknown"}, {4, "interrupted"},
+                                                 {5, "ok"},     {6, "unknown"}, {7, "running"}};
+  for (const auto& [number, word] : table) EXPECT_EQ(state_of(number), word) << number;
+  const auto listed = answer(request::ListJobs{}, context());
+  ASSERT_TRUE(listed);
+  const auto& all = std::get<reply::Jobs>(listed.value()).jobs;
+  ASSERT_EQ(all.size(), 7u);
+  for (const protocol::JobView& view : all) EXPECT_EQ(view.state, table[view.number - 1].second);
+}
+
+TEST_F(QueriesTest, ATaskSaysWhereItIsAndWhenItsAgentWasSeen) {
+  job(3, JobPhase::running);
+  task({3, 0}, TaskPhase::unknown);
+  task({3, 1}, TaskPhase::settled);
+  save_jobs();
+  const auto shown = answer(request::ShowJob{3}, context());
+  ASSERT_TRUE(shown);
+  const auto& tasks = std::get<reply::Job>(shown.value()).job.tasks;
+  EXPECT_EQ(tasks[0].host, "web3");
+  EXPECT_EQ(tasks[0].agent_state, "offline");
+  EXPECT_EQ(tasks[0].agent_seen.micros, 77);
+  EXPECT_EQ(tasks[1].agent_state, "") << "how its agent is now says nothing of what has ended";
+}
+
+TEST_F(QueriesTest, ADeploymentShowsWhatItsStatusCannotSay) {
+  state.environments["stage"].name = "stage";
+  const auto cell = [&](JobId of, state::StatusCode code) {
+    state::Deployment deployment;
+    deployment.environment = "stage";
+    deployment.name = "db";
+    deployment.stages["deploy"].job = of;
+    deployment.stages["deploy"].status.code = code;
+    state.deployments[{"stage", "db"}] = deployment;
+    const auto listed = answer(request::ListDeployments{}, context());
+    EXPECT_TRUE(listed);
+    return std::get<reply::Deployments>(listed.value()).cells.at(0).job_state;
+  };
+  job(1, JobPhase::running);
+  task({1, 0}, TaskPhase::unknown);
+  job(2, JobPhase::running);
+  task({2, 0}, TaskPhase::accepted);
+  job(3, JobPhase::settled, JobOutcome::interrupted);
+  job(4, JobPhase::settled, JobOutcome::failed);
+  save_jobs();
+  EXPECT_EQ(cell(1, state::StatusCode::running_main_step), "unknown");
+  EXPECT_EQ(cell(2, state::StatusCode::running_main_step), "");
+  EXPECT_EQ(cell(3, state::StatusCode::failure), "interrupted");
+  EXPECT_EQ(cell(4, state::StatusCode::failure), "");
+  EXPECT_EQ(cell(3, state::StatusCode::ok), "") << "somebody has put it right";
+}
+
+TEST_F(QueriesTest, APastJobComesWithItsChildrenAlsoFromTheTurnThatSettledIt) {
+  job(1, JobPhase::running);
+  job(2, JobPhase::settled, JobOutcome::failed);
+  save_jobs();
+  EXPECT_FALSE(find_past(1, *database, {}).value()) << "it has not settled";
+  EXPECT_FALSE(find_past(9, *database, {}).value());
+  Job settled = jobs_[1];
+  settled.phase = JobPhase::settled;
+  settled.children = {2, 8};
+  const std::vector<Change> uncommitted{jobs_[1], settled};
+  const std::optional<PastJob> past = find_past(1, *database, uncommitted).value();
+  ASSERT_TRUE(past);
+  ASSERT_EQ(past->children.size(), 1u);
+  EXPECT_EQ(past->children[0].number, 2u);
+}
+
+}  // namespace queries_test
+}  // namespace escape::controller
