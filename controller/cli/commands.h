@@ -57,6 +57,8 @@ void describe_jobs_list(Syntax& syntax);
 void describe_jobs_show(Syntax& syntax);
 void describe_jobs_attach(Syntax& syntax);
 void describe_jobs_cancel(Syntax& syntax);
+void describe_jobs_retry(Syntax& syntax);
+void describe_jobs_resolve(Syntax& syntax);
 void describe_agents_list(Syntax& syntax);
 void describe_agents_invite(Syntax& syntax);
 void describe_agents_remove(Syntax& syntax);

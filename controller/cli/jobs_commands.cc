@@ -6,6 +6,7 @@
 #include "controller/cli/job_run.h"
 #include "controller/cli/table.h"
 #include "controller/cli/views.h"
+#include "shared/base/text.h"
 
 namespace escape::cli {
 namespace {
@@ -17,6 +18,8 @@ struct JobFlags {
   std::string limit = "50";
   std::string before;
   std::string from = "1";
+  std::string as;
+  std::string reason;
   bool is_active_only = false;
   bool as_json = false;
 };
@@ -29,6 +32,7 @@ Result<std::uint64_t> number_of(const std::string& text, std::string_view what) 
 }
 
 std::string result_of(const protocol::JobView& job) {
+  if (!job.state.empty()) return job.state;
   if (job.phase != protocol::JobPhase::settled) return std::string(name_of(job.phase));
   return std::string(name_of(job.outcome));
 }
@@ -71,6 +75,34 @@ Result<int> list(Invocation& run, const JobFlags& flags) {
   return 0;
 }
 
+/// The task that the job waits for or that ended it, where it is and what was last heard: what to look at first when
+/// nobody knows how far a script got.
+const protocol::TaskView* doubtful_task(const protocol::JobView& job) {
+  for (const protocol::TaskView& task : job.tasks) {
+    if (task.phase == protocol::TaskPhase::unknown || task.outcome == "interrupted") return &task;
+  }
+  return nullptr;
+}
+
+std::string place_of(const protocol::TaskView& task, Timestamp now) {
+  std::string text = task.agent;
+  if (!task.host.empty()) text += " on host " + task.host;
+  if (!task.agent_state.empty()) text += ", " + task.agent_state;
+  if (task.agent_seen.is_set()) {
+    text += ", last seen " + shown_time(task.agent_seen) + " (" + shown_age(task.agent_seen, now) + ")";
+  }
+  return text;
+}
+
+std::string evidence_of(const protocol::TaskView& task) {
+  if (!task.started_at.is_set()) return "it was sent to the agent, which has not said that it took it";
+  std::string text = "the agent took it at " + shown_time(task.started_at);
+  text +=
+      task.output_bytes == 0 ? "; no output has come" : "; " + std::to_string(task.output_bytes) + " bytes of output";
+  if (task.reported_at.is_set()) text += "; last report at " + shown_time(task.reported_at);
+  return text;
+}
+
 void print_job(Invocation& run, const protocol::JobView& job) {
   std::string text =
       "Job " + std::to_string(job.number) + ": " + std::string(name_of(job.kind)) + ", " + result_of(job) + "\n";
@@ -82,10 +114,17 @@ void print_job(Invocation& run, const protocol::JobView& job) {
   line("Release", job.release);
   line("By", job.principal);
   line("Part of job", job.parent == 0 ? "" : std::to_string(job.parent));
+  line("Runs again", job.retry_of == 0 ? "" : "job " + std::to_string(job.retry_of));
   line("Made", shown_time(job.created_at));
   line("Started", shown_time(job.started_at));
   line("Settled", shown_time(job.settled_at));
+  line("Settled by hand", job.resolved_by.empty() ? "" : "by " + job.resolved_by + ": " + job.resolved_because);
   line("Why", job.message);
+  if (const protocol::TaskView* task = doubtful_task(job)) {
+    line("Step", task->step + ", attempt " + std::to_string(task->attempt));
+    line("Agent", place_of(*task, read_clocks().wall));
+    line("Last evidence", evidence_of(*task));
+  }
   line("Next", job.hint);
   if (!job.tasks.empty()) {
     Table table({"TASK", "STEP", "AGENT", "PHASE", "OUTCOME", "EXIT", "TOOK", "MESSAGE"});
@@ -130,6 +169,33 @@ Result<int> cancel(Invocation& run, const JobFlags& flags) {
   return 0;
 }
 
+Result<int> retry(Invocation& run, const JobFlags& flags) {
+  TRY(const JobId number, number_of(flags.job, "the number of a job"));
+  TRY(Link * link, run.link(Access::write));
+  TRY(const protocol::reply::JobMade made, ask<protocol::reply::JobMade>(*link, protocol::request::RetryJob{number}));
+  run.console().err("Job " + std::to_string(made.job) + " runs job " + std::to_string(number) + " again.\n");
+  Renderer renderer = run.make_renderer();
+  Result<protocol::JobView> view = follow_job(run, *link, made.job, 1, renderer, OnInterrupt::detach);
+  if (!view) return or_interrupted(fail(std::move(view).error()));
+  return conclude(run, view.value(), renderer);
+}
+
+Result<int> resolve(Invocation& run, const JobFlags& flags) {
+  TRY(const JobId number, number_of(flags.job, "the number of a job"));
+  if (flags.as != "ok" && flags.as != "failed") {
+    return fail(ErrorKind::usage, flags.as.empty() ? "Missing --as." : "A job can't be resolved as '" + flags.as + "'.",
+                "Say how the job is to end: --as ok, or --as failed.");
+  }
+  if (trimmed(flags.reason).empty()) {
+    return fail(ErrorKind::usage, "Missing --reason.", "Say why the job is settled by hand: it is kept with the job.");
+  }
+  TRY(Link * link, run.link(Access::write));
+  TRY(const protocol::reply::Done done,
+      ask<protocol::reply::Done>(*link, protocol::request::ResolveJob{number, flags.as == "ok", flags.reason}));
+  run.console().err(done.text + "\n");
+  return 0;
+}
+
 }  // namespace
 
 void describe_jobs_list(Syntax& syntax) {
@@ -155,6 +221,22 @@ void describe_jobs_attach(Syntax& syntax) {
   syntax.required_argument("JOB", flags->job, "Its number");
   syntax.option("--from", flags->from, "ENTRY", "Begin at this entry of its log (1)");
   syntax.action([flags](Invocation& run) { return attach(run, *flags); });
+}
+
+void describe_jobs_retry(Syntax& syntax) {
+  auto flags = std::make_shared<JobFlags>();
+  syntax.required_argument("JOB", flags->job, "The number of one that failed, was cancelled or was interrupted");
+  syntax.example("escape jobs retry 12");
+  syntax.action([flags](Invocation& run) { return retry(run, *flags); });
+}
+
+void describe_jobs_resolve(Syntax& syntax) {
+  auto flags = std::make_shared<JobFlags>();
+  syntax.required_argument("JOB", flags->job, "The number of one that is unknown");
+  syntax.option("--as", flags->as, "ok|failed", "How it ends");
+  syntax.option("--reason", flags->reason, "TEXT", "Why it is settled by hand; kept with the job and in the events");
+  syntax.example("escape jobs resolve 12 --as failed --reason \"web3 burnt down\"");
+  syntax.action([flags](Invocation& run) { return resolve(run, *flags); });
 }
 
 void describe_jobs_cancel(Syntax& syntax) {

@@ -45,6 +45,11 @@ TEST(Program, SaysWhatIsWrongWithTheCommandLine) {
       {{"jobs", "list", "--limit", "0"}, "Error: --limit 0 would list nothing.", ""},
       {{"jobs", "show"}, "Error: `escape jobs show`: JOB is required.", ""},
       {{"jobs", "show", "x"}, "Error: 'x' is not the number of a job.", ""},
+      {{"jobs", "retry"}, "Error: `escape jobs retry`: JOB is required.", ""},
+      {{"jobs", "resolve", "7", "--reason", "x"}, "Error: Missing --as.", "--as failed"},
+      {{"jobs", "resolve", "7", "--as", "good", "--reason", "x"}, "Error: A job can't be resolved as 'good'.", ""},
+      {{"jobs", "resolve", "7", "--as", "ok"}, "Error: Missing --reason.", ""},
+      {{"jobs", "resolve", "7", "--as", "ok", "--reason", " "}, "Error: Missing --reason.", ""},
       {{"--nope", "status"}, "Error: Unknown flag '--nope' for `escape`.", ""},
       {{"status", "--logger", "xml"}, "Error: Unknown logger type 'xml', expecting 'default' or 'json'.", ""},
       {{"status", "--level", "loud"}, "Error: Unknown log level 'loud'.", ""},
@@ -255,6 +260,12 @@ TEST(Status, ShowsDeploymentsDownAndEnvironmentsAcross) {
             "quickstart/hello-world  v0.0.2 ok        -           v0.0.1 ok, offline\n"
             "x                       -                -           -\n");
   EXPECT_NE(status_matrix(all, true).find("\x1b[31mfailure\x1b[0m"), std::string::npos);
+  protocol::DeploymentCell doubtful = cell("test", "db", "1", "running_main_step", "2", "offline");
+  doubtful.job_state = "unknown";
+  EXPECT_EQ(status_cell(doubtful), "v1 (v2 unknown), offline");
+  doubtful.status = "failure";
+  doubtful.job_state = "interrupted";
+  EXPECT_EQ(status_cell(doubtful), "v1 (v2 interrupted), offline");
   EXPECT_TRUE(status_matrix({}, false).starts_with("Nothing is deployed."));
 }
 
@@ -350,6 +361,80 @@ TEST(Jobs, ListAndAttachAndCancel) {
   EXPECT_EQ(cli.controller.last<request::CancelJob>()->job, 7u);
   cli.controller.end.outcome = protocol::JobOutcome::cancelled;
   EXPECT_EQ(cli.run({"jobs", "attach", "7"}), 3);
+}
+
+TEST(Jobs, ShowSaysWhyAJobIsUnknownAndWhatToDo) {
+  Cli cli;
+  protocol::JobView job;
+  job.number = 7;
+  job.environment = "stage";
+  job.deployment = "db";
+  job.phase = protocol::JobPhase::running;
+  job.state = "unknown";
+  job.message = "Agent s1 is out of reach.";
+  job.hint = "`escape jobs resolve 7 …`";
+  protocol::TaskView task;
+  task.task = {7, 1};
+  task.attempt = 2;
+  task.step = "deploy";
+  task.agent = "s1";
+  task.host = "web3";
+  task.phase = protocol::TaskPhase::unknown;
+  task.agent_state = "offline";
+  task.agent_seen = {1'800'000'000'000'000};
+  task.started_at = {1'800'000'000'000'000};
+  task.reported_at = {1'800'000'060'000'000};
+  task.output_bytes = 42;
+  job.tasks = {task};
+  cli.controller.answer = [&](const protocol::Request& asked) -> Result<protocol::Reply> {
+    if (std::holds_alternative<request::ListJobs>(asked)) return protocol::Reply(reply::Jobs{{job}, false});
+    return protocol::Reply(reply::Job{job});
+  };
+  EXPECT_EQ(cli.run({"jobs", "list"}), 0);
+  EXPECT_NE(cli.console.printed.find("unknown"), std::string::npos) << cli.console.printed;
+  EXPECT_EQ(cli.run({"jobs", "show", "7"}), 0);
+  for (const char* part :
+       {"Job 7: deploy, unknown\n", "  Why: Agent s1 is out of reach.\n", "  Step: deploy, attempt 2\n",
+        "  Agent: s1 on host web3, offline, last seen 2027-01-15 08:00:00 UTC (",
+        "  Last evidence: the agent took it at 2027-01-15 08:00:00 UTC; 42 bytes of output; last report at 2027-01-15 "
+        "08:01:00 UTC\n",
+        "  Next: `escape jobs resolve 7 …`\n"}) {
+    EXPECT_NE(cli.console.printed.find(part), std::string::npos) << part << "\n" << cli.console.printed;
+  }
+  job.state = "interrupted";
+  job.retry_of = 5;
+  job.resolved_by = "ann";
+  job.resolved_because = "gone";
+  EXPECT_EQ(cli.run({"jobs", "show", "7"}), 0);
+  for (const char* part :
+       {"Job 7: deploy, interrupted\n", "  Runs again: job 5\n", "  Settled by hand: by ann: gone\n"})
+    EXPECT_NE(cli.console.printed.find(part), std::string::npos) << part << "\n" << cli.console.printed;
+}
+
+TEST(Jobs, RetryMakesAJobAndFollowsIt) {
+  Cli cli;
+  cli.controller.end.outcome = protocol::JobOutcome::interrupted;
+  cli.controller.end.error_kind = "unknown";
+  cli.controller.end.message = "Step deploy was interrupted.";
+  EXPECT_EQ(cli.run({"jobs", "retry", "7"}), 4);
+  EXPECT_EQ(cli.controller.last<request::RetryJob>()->job, 7u);
+  EXPECT_NE(cli.console.told.find("Job 12 runs job 7 again.\n"), std::string::npos) << cli.console.told;
+  EXPECT_NE(cli.console.told.find("Step deploy was interrupted."), std::string::npos) << cli.console.told;
+}
+
+TEST(Jobs, ResolveNeedsAnEndAndAReason) {
+  Cli cli;
+  cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {
+    return protocol::Reply(reply::Done{"Job 7 is settled as ok."});
+  };
+  EXPECT_EQ(cli.run({"jobs", "resolve", "7", "--as", "ok", "--reason", "gone for good"}), 0);
+  EXPECT_EQ(cli.console.told, "Job 7 is settled as ok.\n");
+  const auto* asked = cli.controller.last<request::ResolveJob>();
+  EXPECT_EQ(asked->job, 7u);
+  EXPECT_TRUE(asked->is_ok);
+  EXPECT_EQ(asked->reason, "gone for good");
+  EXPECT_EQ(cli.run({"jobs", "resolve", "7", "--as", "failed", "--reason", "x"}), 0);
+  EXPECT_FALSE(cli.controller.last<request::ResolveJob>()->is_ok);
 }
 
 TEST(Agents, AnEmbeddedControllerInvitesNobody) {

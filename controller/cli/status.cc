@@ -14,6 +14,8 @@ namespace escape::cli {
 namespace {
 
 std::string health_of(const protocol::DeploymentCell& cell) {
+  // Worse than what the status can say: nobody knows how far its script is, or got.
+  if (!cell.job_state.empty()) return cell.job_state;
   if (cell.status.starts_with("running_")) return "running";
   return cell.status;
 }
@@ -27,6 +29,8 @@ void colour(std::string& text) {
     }
   };
   paint("failure", "\x1b[31m");
+  paint("interrupted", "\x1b[31m");
+  paint("unknown", "\x1b[33m");
   paint("offline", "\x1b[33m");
 }
 

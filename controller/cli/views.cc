@@ -28,12 +28,17 @@ Value to_json_view(const protocol::TaskView& task) {
                        {"message", task.message},
                        {"output_bytes", task.output_bytes},
                        {"started_at", time_value(task.started_at)},
-                       {"ended_at", time_value(task.ended_at)}};
+                       {"ended_at", time_value(task.ended_at)},
+                       {"host", task.host},
+                       {"agent_state", task.agent_state},
+                       {"agent_seen", time_value(task.agent_seen)},
+                       {"reported_at", time_value(task.reported_at)}};
 }
 
 Value to_json_view(const protocol::JobView& job) {
   return Value::Object{{"job", job.number},
                        {"kind", name_of(job.kind)},
+                       {"state", job.state},
                        {"phase", name_of(job.phase)},
                        {"outcome", name_of(job.outcome)},
                        {"error_kind", job.error_kind},
@@ -47,6 +52,9 @@ Value to_json_view(const protocol::JobView& job) {
                        {"created_at", time_value(job.created_at)},
                        {"started_at", time_value(job.started_at)},
                        {"settled_at", time_value(job.settled_at)},
+                       {"retry_of", job.retry_of == 0 ? Value() : Value(job.retry_of)},
+                       {"resolved_by", job.resolved_by},
+                       {"resolved_because", job.resolved_because},
                        {"tasks", list_of(job.tasks)}};
 }
 
@@ -94,6 +102,7 @@ Value to_json_view(const protocol::DeploymentCell& cell) {
                        {"agent", cell.agent},
                        {"agent_state", cell.agent_state},
                        {"job", cell.job},
+                       {"job_state", cell.job_state},
                        {"updated_at", time_value(cell.updated_at)}};
 }
 
