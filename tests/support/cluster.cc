@@ -159,14 +159,35 @@ void Cluster::kill_controller() { controller_.kill_hard(); }
 void Cluster::start_agent(const std::string& environment_name) {
   const std::string log = folder_ + "/agent-" + environment_name + ".log";
   const std::string before = read_text(log);
-  agents_[environment_name] = Process(
-      on(environment_name, {program("escape-agent"), "--config", folder_ + "/agent-" + environment_name + ".yml"}),
-      {.environment = fault_of(environment_name), .output_file = log, .error_file = log});
+  std::vector<std::string> command{program("escape-agent"), "--config",
+                                   folder_ + "/agent-" + environment_name + ".yml"};
+  if (reboots_.contains(environment_name)) {
+    // Only what is started here sees it: `ip netns exec` gives each command mounts of its own.
+    const std::string boot_id = folder_ + "/boot-id-" + environment_name;
+    const std::string mounting = "mount --bind '" + boot_id + "' /proc/sys/kernel/random/boot_id && exec \"$@\"";
+    write_text(boot_id, "boot-" + std::to_string(reboots_[environment_name]) + "\n");
+    command.insert(command.begin(), {"sh", "-c", mounting, "sh"});
+  }
+  agents_[environment_name] = Process(on(environment_name, command),
+                                      {.environment = fault_of(environment_name), .output_file = log, .error_file = log});
   must(eventually([&] { return read_text(log).find("connected", before.size()) != std::string::npos; }),
        "the agent of " + environment_name + " did not connect:\n" + read_text(log));
 }
 
 void Cluster::kill_agent(const std::string& environment_name) { agents_.at(environment_name).kill_hard(); }
+
+void Cluster::reboot(const std::string& environment_name) {
+  must(has_own_hosts_, "no host to reboot");
+  kill_agent(environment_name);
+  // The namespace is this test's own, so everything in it is.
+  const std::string processes = "ip netns pids " + tag_ + "-" + environment_name;
+  must(eventually([&] {
+         (void)run_quietly(processes + " | xargs -r kill -9");  // some end before their turn
+         return run_quietly("test -z \"$(" + processes + ")\"");
+       }),
+       "something outlived the reboot of " + environment_name);
+  ++reboots_[environment_name];
+}
 
 void Cluster::enrol_administrator() {
   std::string token = read_text(folder_ + "/controller/admin-invitation");

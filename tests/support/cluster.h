@@ -41,6 +41,8 @@ class Cluster {
   /// From its next start on, that daemon ("controller" or an environment's agent) and what it starts run with this
   /// ESCAPE_FAULT (shared/base/fault_point.h); empty: with none.
   void set_fault(const std::string& daemon, const std::string& fault) { faults_[daemon] = fault; }
+  /// Everything on that host is gone at once, and what starts there from now on sees another boot id. Needs own hosts.
+  void reboot(const std::string& environment);
   Process& controller() { return controller_; }
   Process& agent(const std::string& environment) { return agents_.at(environment); }
   std::string controller_log() const { return read_text(folder_ + "/controller.log"); }
@@ -80,6 +82,7 @@ class Cluster {
   Process controller_;
   std::map<std::string, Process> agents_;
   std::map<std::string, std::string> faults_;
+  std::map<std::string, int> reboots_;
 };
 
 std::string program(const std::string& name);  ///< path in the build tree
