@@ -53,6 +53,8 @@ TEST_F(RetryTest, of_a_deploy_is_the_same_release_to_the_digest_with_the_same_in
   asked.inputs = {{"who", "Stage"}};
   const JobId first = h.submit(asked);
   h.finish(*agent, first, TaskOutcome::failed);
+  asked.inputs = {{"who", "Other"}};
+  h.finish(*agent, h.submit(asked), TaskOutcome::failed);
   h.releases["pp/app-latest"] = make_release("pp/app-v2.0");
   const JobId again = retry(first);
   EXPECT_EQ(h.job(again).release, app) << "not what is the latest by now";
