@@ -40,7 +40,7 @@ Core::Core(Settings settings, Recovered recovered) : settings_(std::move(setting
 Effects Core::on(const Input& input, Now now) {
   Effects effects;
   std::visit(overloaded{
-                 [&](const input::Started&) { on_started(effects); },
+                 [&](const input::Started&) { on_started(); },
                  [&](const input::FromController& from) { on_message(from.message, effects, now); },
                  [&](const input::SessionClosed&) { session_is_open_ = false; },
                  [&](const input::Prepared& prepared) { on_prepared(prepared, effects); },
@@ -54,10 +54,8 @@ Effects Core::on(const Input& input, Now now) {
   return effects;
 }
 
-void Core::on_started(Effects& effects) {
-  for (const auto& [key, task] : held_) {
-    if (task.phase == AgentTaskPhase::accepted) effects.prepare.push_back(key);
-  }
+void Core::on_started() {
+  for (auto& [key, task] : held_) task.waits_for_welcome = task.phase == AgentTaskPhase::accepted;
 }
 
 void Core::on_message(const protocol::ToAgent& message, Effects& effects, Now now) {
@@ -99,6 +97,7 @@ void Core::on_welcome(const protocol::Welcome& welcome, Effects& effects, Now no
       end_unstarted(key, task, effects, now);
       continue;
     }
+    if (std::exchange(task.waits_for_welcome, false)) effects.prepare.push_back(key);
     if (is_cancelled && task.phase == AgentTaskPhase::running) effects.stop.push_back({key, protocol::Cancel{}.grace});
     rewind(key, task, effects, now);
   }

@@ -26,7 +26,8 @@ struct Settings {
 /// What the core is told. Everything may come late, twice, out of order or never.
 namespace input {
 
-/// First input of a life: goes on with what the journal held.
+/// First input of a life: goes on with what the journal held. What had not been started waits for Welcome: it may have
+/// been given up since.
 struct Started {};
 /// A message of the controller, of the session that is on (Welcome begins it).
 struct FromController {
@@ -120,6 +121,7 @@ struct Held {
   protocol::Offer offer;
   protocol::AgentTaskPhase phase = protocol::AgentTaskPhase::accepted;
   std::optional<TaskResult> result{};
+  bool waits_for_welcome = false;  ///< recovered before it was started: whether it is still wanted comes with Welcome
   bool forget_when_ended = false;  ///< the controller does not know it: nobody waits for the result
   std::uint64_t spooled = 0;       ///< output bytes on disk
   std::uint64_t sent = 0;          ///< output cursor of this session
@@ -151,7 +153,7 @@ class Core {
   std::size_t held_count() const { return held_.size(); }
 
  private:
-  void on_started(Effects& effects);
+  void on_started();
   void on_message(const protocol::ToAgent& message, Effects& effects, Now now);
   void on_welcome(const protocol::Welcome& welcome, Effects& effects, Now now);
   void on_offer(const protocol::Offer& offer, Effects& effects, Now now);

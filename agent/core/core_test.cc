@@ -319,10 +319,24 @@ TEST(AgentCoreRecovery, GoesOnWithWhatTheJournalHeld) {
   recovered.tasks.push_back({offer_of(finished), AgentTaskPhase::finished, 9, result_of(TaskOutcome::ok, 9)});
   recovered.settled = {TaskKey{{4, 0}, 1}};
   Core core(Settings{}, recovered);
-  EXPECT_EQ(words(core.on(input::Started{}, at(0))), "prepare");
+  EXPECT_EQ(words(core.on(input::Started{}, at(0))), "") << "an accepted task may have been given up since";
+  EXPECT_EQ(words(core.on(input::FromController{protocol::Welcome{}}, at(0))), "Output[0+5] Finished[0] prepare");
   EXPECT_EQ(words(core.on(input::FromController{protocol::Welcome{}}, at(0))), "Output[0+5] Finished[0]");
   EXPECT_EQ(words(core.on(input::FromController{offer_of({{4, 0}, 1})}, at(0))), "Declined(already settled)");
   EXPECT_EQ(words(core.on(input::Prepared{running, "/folder"}, at(0))), "") << "it runs already";
+}
+
+TEST(AgentCoreRecovery, WhatWasGivenUpMeanwhileIsNeverStarted) {
+  const TaskKey cancelled{{1, 0}, 1}, forgotten{{2, 0}, 1};
+  Recovered recovered;
+  recovered.tasks.push_back({offer_of(cancelled), AgentTaskPhase::accepted, 0, {}});
+  recovered.tasks.push_back({offer_of(forgotten), AgentTaskPhase::accepted, 0, {}});
+  Core core(Settings{}, recovered);
+  EXPECT_EQ(words(core.on(input::Started{}, at(0))), "");
+  protocol::Welcome welcome;
+  welcome.cancel = {cancelled.task};
+  welcome.forget = {forgotten.task};
+  EXPECT_EQ(words(core.on(input::FromController{welcome}, at(0))), "keep-result:cancelled settle Finished[0]");
 }
 
 TEST(AgentCorePlacement, TasksRunWhereTheyBelong) {
