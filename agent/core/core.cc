@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "shared/base/mutant.h"
 #include "shared/base/overloaded.h"
 
 namespace escape::agent {
@@ -90,6 +91,10 @@ void Core::on_welcome(const protocol::Welcome& welcome, Effects& effects, Now no
       }
       continue;
     }
+    if (is_mutant("forget_before_the_commit") && task.result_sent) {
+      settle(key, effects);
+      continue;
+    }
     task.forget_when_ended = false;
     task.credit = welcome.credit;
     const bool is_cancelled = names(welcome.cancel, key.task);
@@ -105,7 +110,7 @@ void Core::on_welcome(const protocol::Welcome& welcome, Effects& effects, Now no
 
 void Core::on_offer(const protocol::Offer& offer, Effects& effects, Now now) {
   const TaskKey key = key_of(offer);
-  if (Held* task = held(key)) {
+  if (Held* task = held(key); task && !is_mutant("forget_the_dedupe")) {
     task->forget_when_ended = false;
     effects.messages.push_back(send::Message{key, protocol::Accepted{key.task, key.attempt}});
     if (task->phase == AgentTaskPhase::finished) rewind(key, *task, effects, now);
@@ -132,7 +137,7 @@ void Core::on_offer(const protocol::Offer& offer, Effects& effects, Now now) {
 
 std::string Core::why_declined(const protocol::Offer& offer) const {
   const TaskKey key = key_of(offer);
-  if (settled_.contains(key)) return "already settled";
+  if (settled_.contains(key) && !is_mutant("skip_the_settled_list")) return "already settled";
   const auto same_task = [&](const TaskKey& other) { return other.task == key.task; };
   for (auto other = held_.lower_bound({key.task, 0}); other != held_.end() && same_task(other->first); ++other) {
     if (other->first.attempt > key.attempt) return "attempt " + std::to_string(other->first.attempt) + " is held";
@@ -259,6 +264,7 @@ void Core::on_tick(Effects& effects, Now now) {
     return;
   }
   for (auto& [key, task] : held_) {
+    if (is_mutant("send_a_result_once")) continue;
     if (is_unacknowledged(task) && task.resend_at <= now.steady) rewind(key, task, effects, now);
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controller/core/engine.h"
+#include "shared/base/mutant.h"
 
 namespace escape::controller {
 
@@ -167,7 +168,11 @@ void Core::Impl::lose_agent(const AgentId& agent, std::string_view why) {
   }
   if (auto bound = work.find(agent); bound != work.end()) {
     for (TaskId id : std::set(bound->second)) {
-      if (rows.state().tasks.at(id).was_sent) mark_unknown(id);
+      if (is_mutant("hand_over_unknown_tasks")) {
+        dispatch(id);
+      } else if (rows.state().tasks.at(id).was_sent) {
+        mark_unknown(id);
+      }
     }
   }
   // A process of a workspace has no row to come back to: without work of its own nothing needs to be known of it.

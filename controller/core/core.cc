@@ -1,6 +1,7 @@
 #include "controller/core/core.h"
 
 #include "controller/core/engine.h"
+#include "shared/base/mutant.h"
 #include "shared/base/overloaded.h"
 
 namespace escape::controller {
@@ -82,7 +83,8 @@ void Core::Impl::on_input(const input::ClientMessage& got) {
     return refuse({ErrorKind::refused, "This key is not enrolled.", "Ask an administrator for an invitation."});
   }
   const Principal by = *found;  // the request may remove the row
-  if (auto answered = rows.state().answered.find({by.name, got.request_id}); answered != rows.state().answered.end()) {
+  if (auto answered = rows.state().answered.find({by.name, got.request_id});
+      answered != rows.state().answered.end() && !is_mutant("carry_out_a_repeated_request")) {
     return answer_again(got, answered->second);
   }
   if (Result<> allowed = check_allowed(by, got.request); !allowed) return refuse(allowed.error());
@@ -130,6 +132,7 @@ void Core::Impl::on_input(const input::Tick&) {
 }
 
 void Core::Impl::on_input(const input::Started&) {
+  if (is_mutant("forget_what_was_unsent")) return;
   forget_invitations();
   await_fleet();
   std::vector<JobId> running;

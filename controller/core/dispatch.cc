@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "controller/core/engine.h"
+#include "shared/base/mutant.h"
 
 namespace escape::controller {
 namespace {
@@ -43,7 +44,8 @@ std::optional<AgentId> Core::Impl::choose_agent(const Job& job) const {
   auto here = agents_of.find(job.environment);
   if (here == agents_of.end() || here->second.empty()) return std::nullopt;
   auto deployment = rows.state().deployments.find(deployment_of(job));
-  if (deployment != rows.state().deployments.end() && here->second.contains(deployment->second.agent)) {
+  if (deployment != rows.state().deployments.end() && here->second.contains(deployment->second.agent) &&
+      !is_mutant("hand_over_unknown_tasks")) {
     return deployment->second.agent;
   }
   const auto rank = [&](const AgentId& agent) {

@@ -2,6 +2,7 @@
 
 #include "controller/core/engine.h"
 #include "shared/base/check.h"
+#include "shared/base/mutant.h"
 #include "shared/codec/domain.h"
 
 namespace escape::controller {
@@ -237,6 +238,7 @@ void Core::Impl::settle(JobId number, JobOutcome outcome, const Error& why) {
 
 /// The next in the queue takes the lock in the same commit; nobody can come between.
 void Core::Impl::release_lock(const Job& job) {
+  if (is_mutant("lose_the_lock_release")) return;
   const DeploymentKey key = lock_of(job);
   auto found = rows.state().locks.find(key);
   if (found == rows.state().locks.end()) return;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controller/core/engine.h"
+#include "shared/base/mutant.h"
 
 namespace escape::controller {
 
@@ -48,6 +49,7 @@ Verdict compare_present(OurTask ours, AgentTaskPhase theirs, bool stop_wanted) {
       return theirs == AgentTaskPhase::running && stop_wanted ? Verdict::stop : Verdict::late;
     case OurTask::offered:
     case OurTask::accepted:
+      if (is_mutant("forget_results_at_hello") && theirs == AgentTaskPhase::finished) return Verdict::forget;
       return stop_wanted && theirs != AgentTaskPhase::finished ? Verdict::adopt_and_stop : Verdict::adopt;
   }
   return Verdict::forget;
@@ -58,7 +60,7 @@ bool is_over(TaskPhase phase) { return phase == TaskPhase::settled || phase == T
 OurTask view_of_live(const Task& task) {
   if (is_over(task.phase)) return OurTask::ended;
   if (!task.was_sent) return OurTask::planned;
-  return task.started_at.is_set() ? OurTask::accepted : OurTask::offered;
+  return task.started_at.is_set() && !is_mutant("reuse_an_attempt") ? OurTask::accepted : OurTask::offered;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controller/core/engine.h"
+#include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
 namespace escape::controller {
@@ -36,7 +37,7 @@ const Task* Core::Impl::task_from(const AgentId& agent, TaskId id, Attempt attem
   if (task.attempt != attempt) return refuse("another attempt");
   const bool is_current =
       task.phase == TaskPhase::offered || task.phase == TaskPhase::accepted || task.phase == TaskPhase::unknown;
-  if (!is_current) return refuse("it was not offered or has settled");
+  if (!is_current && !is_mutant("take_a_late_result")) return refuse("it was not offered or has settled");
   return &task;
 }
 
@@ -100,7 +101,8 @@ void Core::Impl::on_message(const AgentId& agent, SessionId session, const proto
   }
   accept(got.task);
   append_output(got.task, got.offset, got.bytes.bytes);
-  acknowledge(session, got.task, got.attempt, task->output_bytes);
+  const std::uint64_t have = is_mutant("acknowledge_a_gap") ? got.offset + got.bytes.bytes.size() : task->output_bytes;
+  acknowledge(session, got.task, got.attempt, have);
 }
 
 /// Commits what is new and joins without a gap; everything else is left to the sender, who is told how far we are.
@@ -151,7 +153,7 @@ void Core::Impl::on_message(const AgentId& agent, SessionId session, const proto
   if (!task) return;
   accept(got.task);
   append_output(got.task, got.tail_offset, got.tail.bytes);
-  if (task->output_bytes < got.output_bytes) {
+  if (task->output_bytes < got.output_bytes && !is_mutant("take_a_result_without_its_output")) {
     return acknowledge(session, got.task, got.attempt, task->output_bytes);
   }
   Task& row = rows.edit(got.task);
