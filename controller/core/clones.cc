@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controller/core/engine.h"
+#include "shared/base/mutant.h"
 
 namespace escape::controller {
 namespace {
@@ -17,35 +18,23 @@ std::string describe_hosts(const std::string& one, const std::string& other) {
 
 }  // namespace
 
-/// One key on two hosts (a copied image or data folder) would have tasks called lost that run, so neither is served. A
-/// host that took the other's place is told from a clone by time: only clones live at once.
+/// One key on two hosts (a copied image or data folder) would have a task run on both, or called lost while it runs. A
+/// key is for the machine that it was enrolled on; copies that share even the machine's id are told by processes that
+/// keep replacing each other.
 bool Core::Impl::admit_host(const AgentId& agent, SessionId session, const protocol::Hello& hello) {
   const Agent& row = rows.state().agents.at(agent);
   if (!row.conflict.empty()) {
     refuse_session(session, ErrorKind::conflict, row.conflict, false);
     return false;
   }
-  Presence& here = presence[agent];
-  const bool is_known = !hello.process.empty() && !here.process.empty();
-  const bool is_elsewhere = is_known && hello.process != here.process && here.session != 0 &&
-                            !hello.host.machine_id.empty() && !here.host.machine_id.empty() &&
-                            hello.host.machine_id != here.host.machine_id;
+  const bool is_elsewhere = !row.host.machine_id.empty() && !hello.host.machine_id.empty() &&
+                            hello.host.machine_id != row.host.machine_id && !is_mutant("welcome_a_copied_key");
   if (is_elsewhere) {
-    if (here.rival != hello.process) {
-      here.rival = hello.process;
-      here.rival_at = now.steady;
-    } else if (here.heard >= here.rival_at + settings.heartbeat) {
-      quarantine(agent, session, hello);
-      return false;
-    }
-    refuse_session(session, ErrorKind::temporary,
-                   fmt::format("The host {} holds a session with the key of agent {}; this one is let in when that is "
-                               "gone.",
-                               here.host.hostname, agent),
-                   false);
+    refuse_copy(agent, session, hello);
     return false;
   }
-  if (is_known && hello.process != here.process) {
+  Presence& here = presence[agent];
+  if (!hello.process.empty() && !here.process.empty() && hello.process != here.process) {
     if (std::ranges::find(here.earlier, hello.process) != here.earlier.end()) ++here.returns;
     if (here.returns >= returns_of_a_clone) {
       quarantine(agent, session, hello);
@@ -55,8 +44,21 @@ bool Core::Impl::admit_host(const AgentId& agent, SessionId session, const proto
     if (here.earlier.size() > remembered_processes) here.earlier.erase(here.earlier.begin());
   }
   here.process = hello.process;
-  here.rival.clear();
   return true;
+}
+
+void Core::Impl::refuse_copy(const AgentId& agent, SessionId session, const protocol::Hello& hello) {
+  const Agent& row = rows.state().agents.at(agent);
+  if (copies_told.emplace(agent, hello.host.machine_id).second) {
+    tell("agent.conflict", agent, {row.environment, ""}, 0,
+         {{"agent", agent}, {"reason", fmt::format("the host {} uses its key, too", hello.host.hostname)}});
+  }
+  refuse_session(
+      session, ErrorKind::conflict,
+      fmt::format("Agent {} was enrolled on another machine (its host is {}): a key is for one machine. Join "
+                  "with a token of its own: `escape-agent join TOKEN --again`.",
+                  agent, row.host.hostname),
+      true);
 }
 
 /// Until an administrator removes the agent: its hosts are then enrolled again, each with a key of its own.

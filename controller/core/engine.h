@@ -188,10 +188,8 @@ struct Core::Impl {
     std::string process;                 ///< of the newest greeting that was taken
     std::vector<std::string> earlier{};  ///< processes that it took over from
     int returns = 0;                     ///< how often one of them came back
-    std::string rival{};                 ///< a process on another machine, kept out while the session lives
-    Instant rival_at{};
-    Millis told{0};  ///< the heartbeat that it was told last
-    Millis beat{0};  ///< the longest that it may go by
+    Millis told{0};                      ///< the heartbeat that it was told last
+    Millis beat{0};                      ///< the longest that it may go by
     protocol::HostFacts host;
   };
   void on_hello(SessionId session, const std::string& key, const protocol::Hello& hello);
@@ -205,6 +203,7 @@ struct Core::Impl {
   void compare_strays(const AgentId& agent, const protocol::Hello& hello);
   // clones.cc: one key on two hosts
   bool admit_host(const AgentId& agent, SessionId session, const protocol::Hello& hello);
+  void refuse_copy(const AgentId& agent, SessionId session, const protocol::Hello& hello);
   void quarantine(const AgentId& agent, SessionId session, const protocol::Hello& hello);
   void heard(const AgentId& agent);
   void check_liveness(const AgentId& agent);
@@ -260,6 +259,7 @@ struct Core::Impl {
     std::vector<DesiredVersion> resolved;
   };
   std::map<JobId, Converging> converging;
+  std::set<std::pair<AgentId, std::string>> copies_told;  ///< agents whose key another machine has used: told once
   std::deque<JobId> to_start;
   Timestamp answers_checked_at{};
 };

@@ -135,7 +135,7 @@ struct Agent {
   Timestamp last_seen{};
   std::string conflict;                 ///< which hosts use this key at once: none of them is served; empty: one
   std::int64_t clock_ahead_micros = 0;  ///< of its wall clock, at its last greeting
-  bool is_connected = false;  ///< told so by the event log: a new life of the controller expects it back
+  bool is_connected = false;            ///< told so by the event log: a new life of the controller expects it back
   std::vector<StrayTask> strays;
   friend bool operator==(const Agent&, const Agent&) = default;
 };

@@ -14,6 +14,7 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <mutex>
 
 #include "controller/store/keys.h"
@@ -322,6 +323,13 @@ Result<> make_folder(const std::string& folder) {
   return ok();
 }
 
+Error damaged_log(const std::string& folder, const std::string& how) {
+  return {ErrorKind::storage,
+          "The log of the database in '" + folder + "' is damaged: " + how,
+          "Restore the folder from a backup.",
+          {}};
+}
+
 /// A line of its own file: the newest commit that is known to be on the disk, and its complement.
 std::string progress_file(const std::string& folder) { return io::join_path(folder, "progress"); }
 
@@ -344,11 +352,18 @@ Result<> check_progress(const std::string& folder, std::uint64_t sequence) {
   const std::optional<std::uint64_t> noted = parse_u64(from_hex(line.value().substr(0, 2 * sizeof sequence)));
   const bool is_whole = noted && line.value() == progress_line(*noted);
   if (!is_whole || *noted <= sequence) return ok();
-  return fail(ErrorKind::storage,
-              "The database in '" + folder + "' is damaged: the end of its log is lost (it ends at " +
-                  std::to_string(sequence) + ", and " + std::to_string(*noted) + " was on the disk)",
-              "Restore the folder from a backup. To go on without what is lost, remove the file '" +
-                  progress_file(folder) + "'.");
+  Error error = damaged_log(folder, "its end is lost (it ends at " + std::to_string(sequence) + ", and " +
+                                        std::to_string(*noted) + " was on the disk)");
+  error.hint += " To go on without what is lost, remove the file '" + progress_file(folder) + "'.";
+  return fail(std::move(error));
+}
+
+/// Opening to write takes the torn end of any log for the end of a life, also where a later log goes on behind what is
+/// lost. Point in time stops there, so a log without a gap ends at the same commit both ways.
+Result<std::uint64_t> end_of_unbroken_log(const std::string& folder, const FolderContents& contents) {
+  if (contents.logs < 2) return std::numeric_limits<std::uint64_t>::max();
+  TRY(Shared careful, open_once(folder, {Access::read_only, false}, contents));
+  return careful->db->GetLatestSequenceNumber();
 }
 
 Result<Shared> open_writer(const std::string& folder, bool rewrites_log = false) {
@@ -359,8 +374,14 @@ Result<Shared> open_writer(const std::string& folder, bool rewrites_log = false)
     return fail(ErrorKind::storage, "The database in '" + folder + "' is damaged: its file CURRENT is missing",
                 "Restore the folder from a backup.");
   }
+  TRY(const std::uint64_t unbroken, end_of_unbroken_log(folder, contents));
   TRY(Shared open, open_once(folder, {Access::read_write, true, rewrites_log}, contents));
-  TRYV(check_progress(folder, open->db->GetLatestSequenceNumber()));
+  const std::uint64_t end = open->db->GetLatestSequenceNumber();
+  if (unbroken < end) {
+    return fail(
+        damaged_log(folder, "commits are missing between " + std::to_string(unbroken) + " and " + std::to_string(end)));
+  }
+  TRYV(check_progress(folder, end));
   return open;
 }
 

@@ -149,6 +149,8 @@ TEST(Refusals, AnAgentThatIsAwayIsWaitedForAndThenNot) {
   EXPECT_EQ(runs(cluster), 1);
 
   cluster.kill_agent("test");
+  // Whom a new life of the controller expects back it waits for longer.
+  ASSERT_TRUE(eventually([&] { return has(cluster.escape({"agents", "list"}).out, "offline"); }));
   change_setting(cluster, "agent_wait: 20s", "agent_wait: 1s");
   expect(cluster.escape({"run", "deploy", "quickstart/counts-v1.0", "-e", "test"}), 4, {"test-1", "last seen"});
   EXPECT_EQ(runs(cluster), 1);
