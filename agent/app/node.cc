@@ -152,7 +152,8 @@ Node::Node(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Node::~Node() = default;
 
 Result<std::unique_ptr<Node>> Node::make(transport::Context& context, NodeOptions options) {
-  options.data_folder = folder_for_controller(options);
+  // Scripts run in other folders, and what they start with names files of this one.
+  options.data_folder = io::absolute_path(folder_for_controller(options));
   TRY(std::unique_ptr<journal::Journal> journal, journal::Journal::open(options.data_folder));
   auto impl = std::make_unique<Impl>(context, std::move(options), std::move(journal));
   TRYV(impl->begin());

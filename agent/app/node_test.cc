@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <thread>
 
 #include "agent/app/testing/fake_controller.h"
@@ -89,6 +90,16 @@ TEST_F(AgentNode, RunsAScriptAndForgetsItWhenItsResultIsCommitted) {
   controller->send(offer);
   EXPECT_EQ(controller->wait_for<protocol::Declined>().reason, "already settled");
   EXPECT_FALSE(io::exists(folder + "/data/tasks/1.0.1"));
+}
+
+TEST_F(AgentNode, ADataFolderMayBeNamedFromHere) {
+  options.data_folder = std::filesystem::relative(folder + "/data").string();
+  ASSERT_FALSE(options.data_folder.starts_with('/'));
+  start();
+  greet();
+  controller->send(workspace_offer("echo out"));
+  const protocol::Finished finished = controller->wait_for<protocol::Finished>();
+  EXPECT_EQ(finished.outcome, TaskOutcome::ok) << finished.message;
 }
 
 TEST_F(AgentNode, UnpacksAPackageOfThisMachine) {
