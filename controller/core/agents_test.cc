@@ -72,7 +72,7 @@ TEST_F(AgentsTest, a_job_waits_for_its_agent_and_then_fails_with_a_hint) {
   h.tick(3s);
   EXPECT_EQ(h.job(job).message, "Waiting for agent s1, last seen 3.0s ago");
   h.tick(h.settings.agent_wait);
-  EXPECT_EQ(h.job(job).error_kind, "unknown");
+  EXPECT_EQ(h.job(job).error_kind, "unreachable");
   EXPECT_THAT(h.job(job).hint, HasSubstr("escape agents remove s1"));
   const JobId lucky = h.deploy(app);
   h.tick(1s);

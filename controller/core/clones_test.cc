@@ -114,7 +114,7 @@ TEST_F(ClonesTest, a_deploy_says_why_it_waits) {
   conflict();
   const JobId job = h.deploy("pp/app-v1.0");
   h.tick(61s);
-  EXPECT_EQ(h.job(job).phase, protocol::JobPhase::settled);
+  EXPECT_EQ(h.job(job).outcome, JobOutcome::failed);
   EXPECT_THAT(h.job(job).message, HasSubstr("web1, whose key two hosts use"));
 }
 

@@ -202,7 +202,7 @@ void Core::Impl::stop_waiting(TaskId id) {
                              {}});
   }
   fail_job(id.job,
-           {ErrorKind::unknown,
+           {ErrorKind::unreachable,
             fmt::format("No answer from {}; step {} was not started.", describe_wait(*job, task), task.step),
             fmt::format("Start escape-agent on that host, or remove the agent with `escape agents remove {}` so that "
                         "another one of the environment takes over.",

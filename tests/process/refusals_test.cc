@@ -153,6 +153,7 @@ TEST(Refusals, AnAgentThatIsAwayIsWaitedForAndThenNot) {
   ASSERT_TRUE(eventually([&] { return has(cluster.escape({"agents", "list"}).out, "offline"); }));
   change_setting(cluster, "agent_wait: 20s", "agent_wait: 1s");
   expect(cluster.escape({"run", "deploy", "quickstart/counts-v1.0", "-e", "test"}), 4, {"test-1", "last seen"});
+  expect(cluster.escape({"jobs", "list"}), 0, {"failed"});
   EXPECT_EQ(runs(cluster), 1);
   cluster.start_agent("test");
   expect(cluster.escape({"run", "deploy", "quickstart/counts-v1.0", "-e", "test"}), 0, {});
