@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "controller/core/engine.h"
 #include "shared/base/mutant.h"
@@ -49,7 +50,7 @@ bool Core::Impl::admit_host(const AgentId& agent, SessionId session, const proto
 
 void Core::Impl::refuse_copy(const AgentId& agent, SessionId session, const protocol::Hello& hello) {
   const Agent& row = rows.state().agents.at(agent);
-  if (copies_told.emplace(agent, hello.host.machine_id).second) {
+  if (!std::exchange(presence[agent].is_copy_told, true)) {
     tell("agent.conflict", agent, {row.environment, ""}, 0,
          {{"agent", agent}, {"reason", fmt::format("the host {} uses its key, too", hello.host.hostname)}});
   }

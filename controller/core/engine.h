@@ -188,6 +188,7 @@ struct Core::Impl {
     std::string process;                 ///< of the newest greeting that was taken
     std::vector<std::string> earlier{};  ///< processes that it took over from
     int returns = 0;                     ///< how often one of them came back
+    bool is_copy_told = false;           ///< that another machine has its key
     Millis told{0};                      ///< the heartbeat that it was told last
     Millis beat{0};                      ///< the longest that it may go by
     protocol::HostFacts host;
@@ -259,7 +260,6 @@ struct Core::Impl {
     std::vector<DesiredVersion> resolved;
   };
   std::map<JobId, Converging> converging;
-  std::set<std::pair<AgentId, std::string>> copies_told;  ///< agents whose key another machine has used: told once
   std::deque<JobId> to_start;
   Timestamp answers_checked_at{};
 };
