@@ -1,7 +1,6 @@
 #include "controller/inventory/inventory.h"
 #include "controller/inventory/keys.h"
 #include "controller/inventory/overlay.h"
-#include "controller/inventory/relations.h"
 #include "controller/inventory/rows.h"
 
 /// The writing half of Index: each function decides over the reader and returns the rows to commit.
@@ -91,7 +90,6 @@ Result<std::pair<std::string, Writes>> Index::reserve(const ApplicationId& appli
 Result<Writes> Index::add(const release::Metadata& metadata, std::string_view project_of_url, std::string_view by,
                           Timestamp now) const {
   TRYV(release::check_metadata(metadata));
-  TRYV(check_relations(metadata));
   TRYV(release::check_project_name(project_of_url));
   if (metadata.project != project_of_url) {
     return fail(ErrorKind::bad_data, "The release says that its project is '" + metadata.project +

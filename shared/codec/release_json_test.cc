@@ -32,7 +32,8 @@ TEST(ReleaseJson, WhatTheOriginalSentComesBackToTheByte) {
   EXPECT_EQ(to_json(metadata_to_value(metadata.value())), release_json_test::captured);
   EXPECT_EQ(metadata.value().inputs.at(1).fallback, Value(3));
   EXPECT_EQ(metadata.value().stages.at("build").script, "sub/build.sh");
-  EXPECT_EQ(metadata.value().other, (Value::Object{{"provides", Value::List{Value::Object{{"name", "my-iface"}}}}}));
+  EXPECT_EQ(metadata.value().provides, std::vector<std::string>{"my-iface"});
+  EXPECT_TRUE(metadata.value().other.empty());
 }
 
 TEST(ReleaseJson, EveryKeyIsWrittenEvenWhenEmpty) {
@@ -67,8 +68,32 @@ TEST(ReleaseJson, FullMetadataComesBack) {
   metadata.outputs = {variable};
   metadata.stages = {{"deploy", {"ls", {"-l"}, "", ""}}, {"test", {"", {}, "echo hi", ""}}, {"smoke", {}}};
   metadata.idempotent = true;
-  metadata.other = {{"depends", Value::List{Value::Object{{"release_id", "_/a-v1"}}}},
-                    {"from_the_future", Value::Object{{"x", 1}}}};
+  metadata.generates = {"out/*"};
+  metadata.consumes = {{.name = "kube", .variable = "k8s", .scopes = {"deploy"}, .skip_activate = true}};
+  metadata.downloads = {{.url = "http://x/y",
+                         .dest = "y",
+                         .overwrite = true,
+                         .if_not_exists = {"*.z"},
+                         .unpack = true,
+                         .platform = "linux",
+                         .arch = "amd64",
+                         .sha256 = std::string(64, 'a'),
+                         .scopes = {"build"}}};
+  metadata.depends = {{.release_id = "_/aa-v1",
+                       .mapping = {{"m", 1}},
+                       .build_mapping = {{"b", "$this.inputs.x"}},
+                       .deploy_mapping = {{"d", true}},
+                       .consumes = {{"k8s", "$k8s.deployment"}},
+                       .deployment_name = "own",
+                       .variable = "dep",
+                       .scopes = {"build"}}};
+  metadata.errands = {{"backup", {.name = "backup", .description = "d", .run = {.cmd = "ls"}, .inputs = {variable}}}};
+  metadata.extends = {"_/base-v1"};
+  metadata.provides = {"db"};
+  metadata.templates = {
+      {.file = "a.tpl", .target = "a", .scopes = {"deploy"}, .mapping = {{"x", "$this.name"}}, .escape = "html"}};
+  metadata.variable_context = {{"old", "_/aa-v1"}};
+  metadata.other = {{"from_the_future", Value::Object{{"x", 1}}}};
   const Value value = metadata_to_value(metadata);
   const Result<release::Metadata> back = metadata_from_value(value);
   ASSERT_TRUE(back) << escape::describe(back.error());
@@ -101,6 +126,19 @@ TEST(ReleaseJson, MissingAndNullTakeTheDefaults) {
   EXPECT_EQ(x.scopes, (std::vector<std::string>{"build", "deploy"}));
 }
 
+TEST(ReleaseJson, OldFormsAreReadAsWhatTheyMean) {
+  const Result<release::Metadata> metadata = release_json_test::read(
+      R"({"depends":[{"release_id":"aa-v3 as x"},{"release_id":"pp/bb-v1","mapping":null,"consumes":null,"scopes":[]}],)"
+      R"("consumes":[{"name":"kube","scopes":null,"variable":""}],"errands":{"e":{"name":"e","script":"e.sh"}}})");
+  ASSERT_TRUE(metadata) << escape::describe(metadata.error());
+  EXPECT_EQ(metadata.value().depends.at(0),
+            (release::Dependency{.release_id = "_/aa-v3", .deployment_name = "x", .variable = "x"}));
+  EXPECT_EQ(metadata.value().depends.at(1),
+            (release::Dependency{.release_id = "pp/bb-v1", .deployment_name = "pp/bb", .variable = "pp/bb"}));
+  EXPECT_EQ(metadata.value().consumes.at(0), (release::Consumer{.name = "kube", .variable = "kube"}));
+  EXPECT_EQ(metadata.value().errands.at("e").run.script, "e.sh");
+}
+
 TEST(ReleaseJson, WrongShapesNameThePath) {
   using release_json_test::why_refused;
   EXPECT_EQ(why_refused("[]"), "expected an object, got a list");
@@ -115,7 +153,7 @@ TEST(ReleaseJson, WrongShapesNameThePath) {
   EXPECT_EQ(why_refused(R"({"stages":{"deploy":{"args":"x"}}})"),
             "stages: deploy: args: expected a list, got a string");
   EXPECT_EQ(why_refused(R"({"depends":{}})"), "depends: expected a list, got an object");
-  EXPECT_EQ(why_refused(R"({"depends":[null]})"), "the list 'depends' has an element that is null");
+  EXPECT_EQ(why_refused(R"({"depends":[null]})"), "depends[0]: expected an object, got null");
   EXPECT_EQ(why_refused(R"({"errands":[]})"), "errands: expected an object, got a list");
 }
 

@@ -138,9 +138,7 @@ Result<Metadata> compile(const Plan& plan, Files& files, const CompileOptions& o
   }
   TRYV(add_files(plan, package));
   metadata.files = package.take();
-  if (!plan.generates.empty()) {
-    metadata.other.set("generates", Value::List(plan.generates.begin(), plan.generates.end()));
-  }
+  metadata.generates = plan.generates;
   TRY(metadata.logo, read_logo(plan, files));
   // Last, so that a plan with a mistake never asks the inventory.
   TRY(metadata.version, resolve_version(application, asked_version, options));

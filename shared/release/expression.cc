@@ -25,10 +25,6 @@ const std::string* find_expression(const Value& value) {
   return nullptr;
 }
 
-bool is_evaluated_type(std::string_view type) {
-  return type == "version" || type == "project" || type == "environment" || type == "deployment";
-}
-
 Result<> check_has_no_expression(const Variable& variable) {
   if (is_evaluated_type(variable.type)) {
     return fail(ErrorKind::refused,

@@ -16,10 +16,6 @@ bool is_expression(std::string_view text);
 /// The first expression in a value or, for a list, in its elements; nullptr without one.
 const std::string* find_expression(const Value& value);
 
-/// `version`, `project`, `environment`, `deployment`: variables whose value is always an expression over the
-/// deployment.
-bool is_evaluated_type(std::string_view type);
-
 /// Error refused "… is not supported by this version of Escape yet", naming the variable and its type, `default` or
 /// `items`.
 Result<> check_has_no_expression(const Variable& variable);

@@ -4,8 +4,6 @@
 
 #include <functional>
 
-#include "shared/release/expression.h"
-
 namespace escape::release {
 namespace metadata_test {
 
@@ -59,6 +57,17 @@ TEST(Metadata, CheckSaysWhatIsWrong) {
        "inline.",
        [](Metadata& m) { m.stages["deploy"].cmd = "ls"; }},
       {"Can't add release with unresolved version", [](Metadata& m) { m.version = "latest"; }},
+      {"The dependency '_/dep-latest' needs its version resolved.",
+       [](Metadata& m) { m.depends = {{.release_id = "_/dep-latest"}}; }},
+      {"Malformed dependency string 'a b'. Expecting either a \"[RELEASE_ID]\" or \"[RELEASE_ID] as [VARIABLE]\".",
+       [](Metadata& m) { m.depends = {{.release_id = "a b"}}; }},
+      {"Missing name for Consumer", [](Metadata& m) { m.consumes = {{}}; }},
+      {"Missing URL in download config.", [](Metadata& m) { m.downloads = {{}}; }},
+      {"Missing 'dest' in download config for 'x'", [](Metadata& m) { m.downloads = {{.url = "x", .dest = ""}}; }},
+      {"Missing URL scheme in download config 'x'", [](Metadata& m) { m.downloads = {{.url = "x", .dest = "y"}}; }},
+      {"Invalid sha256 in download config for 'http://x'",
+       [](Metadata& m) { m.downloads = {{.url = "http://x", .dest = "y", .sha256 = "AB"}}; }},
+      {"Invalid release format: ext.", [](Metadata& m) { m.extends = {"ext"}; }},
       {"Can't add release with unresolved version", [](Metadata& m) { m.version = "1.@"; }},
   };
   for (const Row& row : rows) {
@@ -73,55 +82,28 @@ TEST(Metadata, CheckSaysWhatIsWrong) {
 
 TEST(Metadata, WhatIsNotSupportedYetIsNamed) {
   ASSERT_TRUE(check_supported(good()));
-  for (const char* field : {"depends", "consumes", "extends", "templates", "downloads", "errands"}) {
-    Metadata metadata = good();
-    metadata.other.set(field, Value::List{});
-    EXPECT_TRUE(check_supported(metadata)) << "an empty " << field << " says nothing";
-    metadata.other.set(field, nullptr);
-    EXPECT_TRUE(check_supported(metadata));
-    metadata.other.set(field, Value::List{Value("x")});
-    const Result<> checked = check_supported(metadata);
-    ASSERT_FALSE(checked) << field;
-    EXPECT_EQ(checked.error().kind, ErrorKind::refused);
-    EXPECT_NE(checked.error().message.find("'prj/app-v1.0' uses '" + std::string(field) + "'"), std::string::npos);
-  }
-}
-
-TEST(Metadata, ProvidingIsHarmlessUntilSomethingIsActivated) {
-  Metadata metadata = good();
-  metadata.other.set("provides", Value::List{Value::Object{{"name", "kubernetes"}}});
-  EXPECT_TRUE(check_supported(metadata));
-  metadata.stages["activate_provider"] = ExecStage{.script = "on.sh"};
-  EXPECT_FALSE(check_supported(metadata));
-  metadata.other.erase("provides");
-  EXPECT_TRUE(check_supported(metadata)) << "an activation that nobody asks for never runs";
-}
-
-TEST(Metadata, ExpressionsAreFoundWhereTheOriginalWouldEvaluateThem) {
   const Row rows[] = {
-      {"default", [](Metadata& m) { m.inputs[0].fallback = Value("$dep.version"); }},
-      {"default", [](Metadata& m) { m.inputs[0].fallback = Value(Value::List{Value("a"), Value("$this.name")}); }},
-      {"type 'environment'", [](Metadata& m) { m.inputs[0].type = "environment"; }},
-      {"items", [](Metadata& m) { m.inputs[0].items = Value("$x"); }},
-      {"default", [](Metadata& m) { m.outputs = {Variable{.id = "o", .fallback = Value("$x")}}; }},
-      {"cmd", [](Metadata& m) { m.stages["build"] = ExecStage{.cmd = "$x"}; }},
-      {"args", [](Metadata& m) { m.stages["build"] = ExecStage{.cmd = "ls", .args = {"a", "$HOME"}}; }},
-      {"script", [](Metadata& m) { m.stages["build"] = ExecStage{.script = "$x"}; }},
+      {"'prj/app-v1.0' uses 'depends'", [](Metadata& m) { m.depends = {{.release_id = "_/aa-v1"}}; }},
+      {"'prj/app-v1.0' uses 'consumes'", [](Metadata& m) { m.consumes = {{.name = "kube", .variable = "kube"}}; }},
   };
   for (const Row& row : rows) {
     Metadata metadata = good();
     row.change(metadata);
     const Result<> checked = check_supported(metadata);
     ASSERT_FALSE(checked) << row.message;
+    EXPECT_EQ(checked.error().kind, ErrorKind::refused);
     EXPECT_NE(checked.error().message.find(row.message), std::string::npos) << checked.error().message;
   }
-  Metadata literal = good();
-  literal.inputs[0].fallback = Value("$$literal");
-  literal.stages["build"] = ExecStage{.inline_script = "$HOME/run"};
-  EXPECT_TRUE(check_supported(literal));
-  EXPECT_FALSE(is_expression("a$b"));
-  EXPECT_FALSE(is_expression(" $b"));
-  EXPECT_TRUE(is_expression("$"));
+}
+
+TEST(Metadata, ProvidingIsHarmlessUntilSomethingIsActivated) {
+  Metadata metadata = good();
+  metadata.provides = {"kubernetes"};
+  EXPECT_TRUE(check_supported(metadata));
+  metadata.stages["activate_provider"] = ExecStage{.script = "on.sh"};
+  EXPECT_FALSE(check_supported(metadata));
+  metadata.provides.clear();
+  EXPECT_TRUE(check_supported(metadata)) << "an activation that nobody asks for never runs";
 }
 
 TEST(Metadata, TextOfAStep) {
