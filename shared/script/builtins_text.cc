@@ -1,5 +1,7 @@
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <string>
 #include <vector>
 
 #include "shared/script/base64.h"

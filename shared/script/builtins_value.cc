@@ -1,5 +1,9 @@
 #include <fmt/core.h>
 
+#include <compare>
+#include <string>
+#include <utility>
+
 #include "shared/script/builtins.h"
 #include "shared/script/values.h"
 

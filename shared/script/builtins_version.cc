@@ -1,6 +1,8 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
+#include <string>
 
 #include "shared/script/builtins.h"
 #include "shared/script/unicode.h"

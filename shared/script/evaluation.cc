@@ -52,9 +52,16 @@ Result<Operand> Evaluation::chain_of(const syntax::Node& node) {
   const auto& suffixes = node.suffixes;
   const auto last_default = std::find_if(suffixes.rbegin(), suffixes.rend(), as_default);
   auto next = static_cast<std::size_t>(suffixes.rend() - last_default);  // behind it; 0 without one
-  Result<Operand> value =
-      next > 0 ? or_default(guarded(node, next - 1), *as_default(suffixes[next - 1])) : value_of(node.primary);
-  for (; value && next < suffixes.size(); ++next) value = apply(suffixes[next], value.value());
+  // An Operand in the loop, not a Result: to assign one is to copy three words.
+  Operand value;
+  if (next > 0) {
+    TRY(value, or_default(guarded(node, next - 1), *as_default(suffixes[next - 1])));
+  } else {
+    TRY(value, value_of(node.primary));
+  }
+  for (; next < suffixes.size(); ++next) {
+    TRY(value, apply(suffixes[next], value));
+  }
   return value;
 }
 

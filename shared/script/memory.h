@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <memory_resource>
+#include <new>
 #include <span>
 #include <string_view>
 

@@ -73,16 +73,11 @@ Result<Operand> MapView::at(std::size_t i) const {
   return made_.first[i].value;
 }
 
-std::optional<Result<Operand>> MapView::find(std::string_view key) const {
-  if (given_) {
-    const Value* value = given_->find(key);
-    if (!value) return std::nullopt;
-    return lift(*value);
-  }
+const Operand* MapView::find_made(std::string_view key) const {
   for (std::size_t i = 0; i < made_.size; ++i) {
-    if (made_.first[i].key == key) return made_.first[i].value;
+    if (made_.first[i].key == key) return &made_.first[i].value;
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 }  // namespace escape::script

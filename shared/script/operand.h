@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory_resource>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -92,10 +91,20 @@ class MapView {
   std::size_t size() const { return given_ ? given_->size() : made_.size; }
   std::string_view key(std::size_t i) const;
   Result<Operand> at(std::size_t i) const;
-  /// Nothing when there is no such key.
-  std::optional<Result<Operand>> find(std::string_view key) const;
+  /// The value of that key, or what `otherwise()` returns when there is none.
+  template <class Otherwise>
+  Result<Operand> find(std::string_view key, const Otherwise& otherwise) const {
+    if (given_) {
+      const Value* value = given_->find(key);
+      return value ? lift(*value) : otherwise();
+    }
+    const Operand* value = find_made(key);
+    return value ? Result<Operand>(*value) : otherwise();
+  }
 
  private:
+  const Operand* find_made(std::string_view key) const;
+
   const Value::Object* given_ = nullptr;
   MadeMap made_;
 };

@@ -38,11 +38,12 @@ Error missing_field(std::string_view name, const std::vector<std::string>& known
 }
 
 Result<Operand> field_of(const MapView& map, std::string_view name, Detail detail) {
-  if (auto found = map.find(name)) return std::move(*found);
-  if (detail == Detail::none) return fail(missing, "");
-  std::vector<std::string> known;
-  for (std::size_t i = 0; i < map.size(); ++i) known.emplace_back(map.key(i));
-  return fail(missing_field(name, known));
+  return map.find(name, [&]() -> Result<Operand> {
+    if (detail == Detail::none) return fail(missing, "");
+    std::vector<std::string> known;
+    for (std::size_t i = 0; i < map.size(); ++i) known.emplace_back(map.key(i));
+    return fail(missing_field(name, known));
+  });
 }
 
 Result<Operand> Scope::find(std::string_view name, Detail detail) const {

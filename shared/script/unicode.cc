@@ -79,6 +79,11 @@ std::string mapped(std::string_view text) {
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {
+    if (static_cast<unsigned char>(text[0]) < 0x80) {
+      result += static_cast<char>(mapping(static_cast<unsigned char>(text[0])));
+      text.remove_prefix(1);
+      continue;
+    }
     const Character first = first_of(text);
     const char32_t code = first.is_valid ? mapping(first.code) : first.code;
     if (code == first.code) {

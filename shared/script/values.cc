@@ -52,11 +52,14 @@ class Comparison {
     if (a.size() != b.size()) return false;
     for (std::size_t i = 0; i < a.size(); ++i) {
       TRYV(memory_.pay(a.key(i).size() + b.size() * sizeof(Entry)));
-      const auto right = b.find(a.key(i));
-      if (!right) return false;
-      if (!*right) return fail(right->error());
+      bool is_there = true;
+      TRY(const Operand right, b.find(a.key(i), [&] {
+        is_there = false;
+        return Result<Operand>(Operand());
+      }));
+      if (!is_there) return false;
       TRY(const Operand left, a.at(i));
-      TRY(const bool same, are_equal(left, right->value(), depth));
+      TRY(const bool same, are_equal(left, right, depth));
       if (!same) return false;
     }
     return true;
