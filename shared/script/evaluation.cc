@@ -1,0 +1,254 @@
+#include "shared/script/evaluation.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "shared/base/overloaded.h"
+#include "shared/script/builtins.h"
+#include "shared/script/unicode.h"
+
+namespace escape::script {
+namespace {
+
+constexpr std::size_t quoted_bytes = 60;
+// Maps are searched key by key.
+constexpr std::size_t searched_key_bytes = 16;
+
+/// One more while it lives.
+class Counted {
+ public:
+  explicit Counted(int& count) : count_(count) { ++count_; }
+  ~Counted() { --count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  int& count_;
+};
+
+const syntax::Method* as_default(const syntax::Suffix& suffix) {
+  const auto* method = std::get_if<syntax::Method>(&suffix);
+  return method && method->builtin && method->builtin->form == Form::fallback ? method : nullptr;
+}
+
+bool is_missing(const Result<Operand>& result) { return !result && result.error().kind == missing; }
+
+}  // namespace
+
+Result<Operand> Evaluation::value_of(const syntax::Node& node) {
+  if (depth_ == limits::evaluation_depth) {
+    return fail(ErrorKind::bad_data,
+                fmt::format("The expression is evaluated more than {} levels deep", limits::evaluation_depth),
+                "Does a function call itself?");
+  }
+  TRYV(memory_.pay());
+  const Counted level(depth_);
+  if (node.suffixes.empty()) return value_of(node.primary);
+  return chain_of(node);
+}
+
+Result<Operand> Evaluation::chain_of(const syntax::Node& node) {
+  const auto& suffixes = node.suffixes;
+  const auto last_default = std::find_if(suffixes.rbegin(), suffixes.rend(), as_default);
+  auto next = static_cast<std::size_t>(suffixes.rend() - last_default);  // behind it; 0 without one
+  // An Operand in the loop, not a Result: to assign one is to copy three words.
+  Operand value;
+  if (next > 0) {
+    TRY(value, or_default(guarded(node, next - 1), *as_default(suffixes[next - 1])));
+  } else {
+    TRY(value, value_of(node.primary));
+  }
+  for (; next < suffixes.size(); ++next) {
+    TRY(value, apply(suffixes[next], value));
+  }
+  return value;
+}
+
+/// The first `count` suffixes of a chain, behind which a `default` stands. Each `default` among them catches what is
+/// missing anywhere before it.
+Result<Operand> Evaluation::guarded(const syntax::Node& node, std::size_t count) {
+  const Counted guard(guards_);
+  Result<Operand> value = value_of(node.primary);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (const syntax::Method* method = as_default(node.suffixes[i])) {
+      value = or_default(std::move(value), *method);
+    } else if (value) {
+      value = apply(node.suffixes[i], value.value());
+    }
+  }
+  return value;
+}
+
+Result<Operand> Evaluation::or_default(Result<Operand> value, const syntax::Method& method) {
+  if (!value && !is_missing(value)) return value;
+  TRYV(check_count(*method.builtin, method.arguments.size() + 1));
+  return value ? std::move(value) : value_of(method.arguments[0]);
+}
+
+Result<Operand> Evaluation::value_of(const syntax::Primary& primary) {
+  return std::visit(overloaded{
+                        [&](const syntax::Lookup& one) { return lookup(one.name); },
+                        [&](const syntax::Call& one) { return call(one); },
+                        [&](const syntax::Lambda& lambda) { return call(lambda); },
+                        [](const syntax::Text& text) -> Result<Operand> { return std::string_view(text.text); },
+                        [](const syntax::Integer& integer) -> Result<Operand> { return integer.number; },
+                        [](const syntax::Boolean& boolean) -> Result<Operand> { return boolean.truth; },
+                        [&](const syntax::List& list) { return list_of(list); },
+                        [&](const syntax::Map& map) { return map_of(map); },
+                        [&](const syntax::Template& parts) { return text_of(parts); },
+                    },
+                    primary);
+}
+
+Result<Operand> Evaluation::lookup(std::string_view name) {
+  TRYV(memory_.pay(scope_.size() * searched_key_bytes));
+  return scope_.find(name, detail());
+}
+
+Result<Operand> Evaluation::list_of(const syntax::List& list) {
+  TRY(const std::span<Operand> elements, values_of(list.elements));
+  return Operand(MadeList{elements.data(), elements.size()});
+}
+
+Result<Operand> Evaluation::map_of(const syntax::Map& map) {
+  TRY(const std::span<Entry> entries, memory_.entries(map.keys.size()));
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    entries[i].key = map.keys[i];
+    TRY(entries[i].value, value_of(map.values[i]));
+  }
+  return Operand(MadeMap{entries.data(), entries.size()});
+}
+
+Result<Operand> Evaluation::text_of(const syntax::Template& parts) {
+  std::string all = parts.texts[0];
+  for (std::size_t i = 0; i < parts.holes.size(); ++i) {
+    TRY(const Operand value, value_of(parts.holes[i]));
+    if (const auto* text = value.as_text()) {
+      TRYV(memory_.pay(text->size()));
+      all += *text;
+    } else if (const auto* number = value.as_integer()) {
+      all += std::to_string(*number);
+    } else if (const auto* truth = value.as_bool()) {
+      all += *truth ? "true" : "false";
+    } else {
+      return fail(ErrorKind::bad_data, fmt::format("Can't put a value of type {} into text", type_name(value)));
+    }
+    all += parts.texts[i + 1];
+    if (all.size() > limits::result_bytes) break;  // refused below
+  }
+  return memory_.text(all);
+}
+
+Result<std::span<Operand>> Evaluation::values_of(const std::vector<syntax::Node>& nodes, const Operand* receiver) {
+  const std::size_t before = receiver ? 1 : 0;
+  TRY(const std::span<Operand> values, memory_.operands(nodes.size() + before));
+  if (receiver) values[0] = *receiver;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    TRY(values[i + before], value_of(nodes[i]));
+  }
+  return values;
+}
+
+Result<Operand> Evaluation::call(const syntax::Call& call) {
+  if (!call.builtin) return fail(unknown_function(call.function));
+  const Builtin& builtin = *call.builtin;
+  switch (builtin.form) {
+    case Form::eager: {
+      TRY(const std::span<Operand> arguments, values_of(call.arguments));
+      return run(builtin, arguments);
+    }
+    case Form::condition: {
+      TRYV(check_count(builtin, call.arguments.size()));
+      TRY(const Operand condition, value_of(call.arguments[0]));
+      return branch(condition, call.arguments);
+    }
+    case Form::fallback:
+      break;
+  }
+  TRYV(check_count(builtin, call.arguments.size()));
+  {
+    const Counted guard(guards_);
+    Result<Operand> value = value_of(call.arguments[0]);
+    if (!is_missing(value)) return value;
+  }
+  return value_of(call.arguments[1]);
+}
+
+Result<Operand> Evaluation::branch(const Operand& condition, const std::vector<syntax::Node>& arguments) {
+  const bool* truth = condition.as_bool();
+  if (!truth) {
+    return fail(ErrorKind::bad_data,
+                fmt::format("Expecting bool argument in if call, but got '{}'", type_name(condition)));
+  }
+  return value_of(*truth ? arguments[arguments.size() - 2] : arguments.back());
+}
+
+Result<Operand> Evaluation::run(const Builtin& builtin, std::span<const Operand> arguments) {
+  TRYV(check_count(builtin, arguments.size()));
+  return builtin.run(Invocation(builtin, arguments, memory_, scope_, context_));
+}
+
+Result<Operand> Evaluation::call(const syntax::Lambda& lambda) {
+  if (!lambda.arguments) return Operand(&lambda);
+  TRY(const std::span<Operand> arguments, values_of(*lambda.arguments));
+  return call_with(lambda, arguments);
+}
+
+Result<Operand> Evaluation::call_with(const syntax::Lambda& lambda, std::span<const Operand> arguments) {
+  if (arguments.size() != lambda.parameters.size()) {
+    return fail(ErrorKind::bad_data, fmt::format("Argument arity mismatch. Expecting {} arguments, got {}.",
+                                                 lambda.parameters.size(), arguments.size()));
+  }
+  const std::size_t outside = scope_.depth();
+  for (std::size_t i = 0; i < arguments.size(); ++i) scope_.bind(lambda.parameters[i], arguments[i]);
+  Result<Operand> value = value_of(lambda.body.front());
+  scope_.unwind(outside);
+  return value;
+}
+
+Result<Operand> Evaluation::apply(const syntax::Suffix& suffix, const Operand& receiver) {
+  TRYV(memory_.pay());
+  return std::visit(overloaded{
+                        [&](const syntax::Field& one) { return field(receiver, one.name); },
+                        [&](const syntax::Method& one) { return method(one, receiver); },
+                        [&](const syntax::Index& index) { return builtins::index_of(receiver, index.index); },
+                        [&](const syntax::Slice& slice) {
+                          const Operand to = slice.to.value_or(0);
+                          return builtins::slice_of(receiver, slice.from, slice.to ? &to : nullptr);
+                        },
+                    },
+                    suffix);
+}
+
+Result<Operand> Evaluation::field(const Operand& receiver, std::string_view name) {
+  if (const auto map = MapView::of(receiver)) {
+    TRYV(memory_.pay(map->size() * searched_key_bytes));
+    return field_of(*map, name, detail());
+  }
+  if (const auto* text = receiver.as_text()) {
+    if (name == "file") return builtins::file_with(*text, memory_, context_);
+    return fail(ErrorKind::bad_data,
+                fmt::format("Calling unknown function '{}' on string", excerpt(name, quoted_bytes)),
+                find_builtin(name) ? fmt::format("A call has parentheses: '{}(…)'.", name) : "");
+  }
+  if (const auto* lambda = receiver.as_lambda()) {
+    const Operand argument = name;
+    return call_with(*lambda, {&argument, 1});
+  }
+  return fail(ErrorKind::bad_data,
+              fmt::format("Expecting function, map or string for apply, but got '{}'", type_name(receiver)));
+}
+
+Result<Operand> Evaluation::method(const syntax::Method& method, const Operand& receiver) {
+  if (!method.builtin) return fail(unknown_function(method.function));
+  const Builtin& builtin = *method.builtin;
+  if (builtin.form == Form::condition) {
+    TRYV(check_count(builtin, method.arguments.size() + 1));
+    return branch(receiver, method.arguments);
+  }
+  TRY(const std::span<Operand> arguments, values_of(method.arguments, &receiver));
+  return run(builtin, arguments);
+}
+
+}  // namespace escape::script

@@ -1,0 +1,31 @@
+#include "shared/script/invocation.h"
+
+#include <fmt/core.h>
+
+namespace escape::script {
+
+Result<std::string_view> Invocation::text(std::size_t i) const {
+  const auto* text = arguments_[i].as_text();
+  if (!text) return fail(wrong_type("string", i));
+  TRYV(memory_.pay(text->size()));
+  return *text;
+}
+
+Result<std::int64_t> Invocation::integer(std::size_t i) const {
+  const auto* number = arguments_[i].as_integer();
+  if (!number) return fail(wrong_type("integer", i));
+  return *number;
+}
+
+Result<ListView> Invocation::list(std::size_t i) const {
+  const auto list = ListView::of(arguments_[i]);
+  if (!list) return fail(wrong_type("list", i));
+  return *list;
+}
+
+Error Invocation::wrong_type(std::string_view expected, std::size_t i) const {
+  return Error{ErrorKind::bad_data, fmt::format("Expecting {} argument in call to {}, but got {}", expected, name(),
+                                                type_name(arguments_[i]))};
+}
+
+}  // namespace escape::script

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory_resource>
+#include <new>
+#include <span>
+#include <string_view>
+
+#include "shared/base/result.h"
+#include "shared/script/limits.h"
+#include "shared/script/operand.h"
+
+namespace escape::script {
+
+/// What one evaluation makes, until it ends, and what it has left to spend (limits.h). Most evaluations make a few
+/// words and never leave the block inside.
+class Memory {
+ public:
+  Memory() = default;
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+
+  /// A copy that lives as long as this.
+  Result<Operand> text(std::string_view text);
+  /// Room for so many, default-made.
+  Result<std::span<Operand>> operands(std::size_t count) { return room<Operand>(count); }
+  Result<std::span<Entry>> entries(std::size_t count) { return room<Entry>(count); }
+
+  /// Pays for a step and for looking at so many bytes.
+  Result<> pay(std::size_t bytes = 0) {
+    steps_left_ -= 1 + static_cast<std::int64_t>(bytes / limits::bytes_per_step);
+    return steps_left_ >= 0 ? Result<>(ok()) : too_many_steps();
+  }
+
+ private:
+  template <class T>
+  Result<std::span<T>> room(std::size_t count) {
+    if (count > limits::result_bytes / sizeof(T)) return fail(too_large());
+    TRY(void* bytes, allocate(count * sizeof(T), alignof(T)));
+    return std::span<T>(new (bytes) T[count], count);
+  }
+  Result<void*> allocate(std::size_t bytes, std::size_t alignment);
+  static Error too_large();
+  static Result<> too_many_steps();
+
+  std::array<std::byte, 512> block_;
+  std::pmr::monotonic_buffer_resource resource_{block_.data(), block_.size()};
+  std::size_t bytes_left_ = limits::total_bytes;
+  std::int64_t steps_left_ = limits::steps;
+};
+
+}  // namespace escape::script

@@ -1,0 +1,83 @@
+#include "shared/script/scope.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "shared/base/text.h"
+#include "shared/script/unicode.h"
+
+namespace escape::script {
+namespace {
+
+// What a message lists, and how much of each: a map may hold thousands of long keys.
+constexpr std::size_t listed_names = 20;
+constexpr std::size_t listed_bytes = 60;
+// Among more keys than these no slip of the pen is looked for.
+constexpr std::size_t compared_names = 1000;
+
+std::string listing(std::vector<std::string> names) {
+  if (names.empty()) return "target collection was empty";
+  const std::size_t count = std::min(names.size(), listed_names);
+  std::partial_sort(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(count), names.end());
+  std::string list;
+  for (std::size_t i = 0; i < count; ++i) list += (i > 0 ? ", " : "") + excerpt(names[i], listed_bytes);
+  if (names.size() > count) list += fmt::format(" and {} more", names.size() - count);
+  return list;
+}
+
+}  // namespace
+
+Error missing_field(std::string_view name, const std::vector<std::string>& known) {
+  Error error{missing, fmt::format("Field '{}' was not found ({})", excerpt(name, listed_bytes), listing(known))};
+  const std::string near = known.size() > compared_names ? "" : nearest(name, known);
+  if (!near.empty()) error.hint = fmt::format("Did you mean '{}'?", excerpt(near, listed_bytes));
+  return error;
+}
+
+Result<Operand> field_of(const MapView& map, std::string_view name, Detail detail) {
+  return map.find(name, [&]() -> Result<Operand> {
+    if (detail == Detail::none) return fail(missing, "");
+    std::vector<std::string> known;
+    for (std::size_t i = 0; i < map.size(); ++i) known.emplace_back(map.key(i));
+    return fail(missing_field(name, known));
+  });
+}
+
+Result<Operand> Scope::find(std::string_view name, Detail detail) const {
+  for (auto entry = parameters_.rbegin(); entry != parameters_.rend(); ++entry) {
+    if (entry->key == name) return entry->value;
+  }
+  if (globals_) {
+    if (const Value* global = globals_->find(name)) return lift(*global);
+  }
+  if (detail == Detail::none) return fail(missing, "");
+  std::set<std::string> known;
+  for (const Entry& entry : parameters_) known.emplace(entry.key);
+  if (globals_) {
+    for (const auto& [key, value] : *globals_) known.insert(key);
+  }
+  return fail(missing_field(name, {known.begin(), known.end()}));
+}
+
+Result<Operand> Scope::as_map(Memory& memory) const {
+  static const Value::Object nothing;
+  const Value::Object& globals = globals_ ? *globals_ : nothing;
+  if (parameters_.empty()) return Operand(&globals);
+  std::map<std::string_view, Operand> all;
+  for (const auto& [key, value] : globals) {
+    TRYV(memory.pay());
+    TRY(all[key], lift(value));
+  }
+  for (const Entry& entry : parameters_) {
+    TRYV(memory.pay());
+    all[entry.key] = entry.value;
+  }
+  TRY(const std::span<Entry> entries, memory.entries(all.size()));
+  std::ranges::transform(all, entries.begin(), [](const auto& one) { return Entry{one.first, one.second}; });
+  return Operand(MadeMap{entries.data(), entries.size()});
+}
+
+}  // namespace escape::script
