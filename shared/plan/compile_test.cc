@@ -93,8 +93,12 @@ TEST(Compile, Versions) {
     EXPECT_EQ(version(text), "Invalid version string '" + std::string(text) + "'.");
   }
   EXPECT_EQ(version(""), "Invalid version string ''.");
-  EXPECT_EQ(version("$dep.version"),
-            "The expression '$dep.version' in version field is not supported by this version of Escape yet");
+  EXPECT_EQ(version("$__concat(\"1.\", \"2\")"), "1.2");
+  EXPECT_EQ(version("$__add(1,2)"), "3");
+  EXPECT_TRUE(version("$__lt(1,2)").starts_with("Couldn't evaluate expression '$__lt(1,2)' in version field: "));
+  EXPECT_NE(version("$__lt(1,2)").find("Expression '$__lt(1,2)' did not return a string value"), std::string::npos);
+  EXPECT_TRUE(
+      version("$(").starts_with("Couldn't parse expression '$(' in version field: Couldn't parse expression '$(': "));
 }
 
 TEST(Compile, TheOverridingVersionCountsInsteadOfThePlans) {
@@ -178,14 +182,189 @@ TEST(Compile, AScriptThatIsMissingIsSaidBeforeItRuns) {
   EXPECT_TRUE(said("link.sh").starts_with("The file 'link.sh' can't be added: 'link.sh' is a symbolic link"));
 }
 
-TEST(Compile, ExpressionsInStepsAreRefused) {
+TEST(Compile, ExpressionsInStepsAreKeptAndParsed) {
   for (const char* text : {"$x", "echo $HOME", "{cmd: $x}", "{cmd: a, args: [$x]}", "{script: $x}"}) {
-    const Result<Metadata> metadata = compile_text("name: app\nversion: 1\nbuild: " + std::string(text));
-    ASSERT_FALSE(metadata) << text;
-    EXPECT_EQ(metadata.error().kind, ErrorKind::refused);
-    EXPECT_NE(metadata.error().message.find("of the 'build' field is not supported"), std::string::npos)
-        << metadata.error().message;
+    EXPECT_TRUE(compile_text("name: app\nversion: 1\nbuild: " + std::string(text))) << text;
   }
+  EXPECT_TRUE(
+      message("name: app\nversion: 1\nbuild: ls $(").starts_with("In field build: Couldn't parse expression '$('"));
+}
+
+/// Releases that plans of these tests name.
+CompileOptions with_releases(std::vector<Metadata> releases) {
+  CompileOptions options;
+  options.next_version = [](const release::ApplicationId&, std::string_view prefix) -> Result<std::string> {
+    return std::string(prefix) + "0";
+  };
+  options.find_release = [releases = std::move(releases)](const release::ReleaseQuery& query) -> Result<Metadata> {
+    for (const Metadata& one : releases) {
+      if (release::application_of(one) == query.application) return one;
+    }
+    return fail(ErrorKind::not_found, "no such release");
+  };
+  return options;
+}
+Result<Metadata> compile_with(const std::string& text, FakeFiles files, const CompileOptions& options) {
+  TRY(const Plan plan, parse_plan(text, "escape.yml"));
+  return compile(plan, files, options);
+}
+
+// The worked example of spec/escape-plan.md §11.2.
+TEST(Compile, ADependencyBringsWhatItNeeds) {
+  Metadata dependency;
+  dependency.name = "my-dep";
+  dependency.version = "0.0.1";
+  dependency.inputs = {{.id = "who"}, {.id = "optional", .fallback = Value("x")}};
+  dependency.outputs = {{.id = "greeting"}};
+  dependency.consumes = {{.name = "kube", .variable = "kube"}, {.name = "db", .variable = "given"}};
+  FakeFiles files;
+  files.content["run.sh"] = "x";
+  const Result<Metadata> compiled = compile_with(R"(name: proj/parent
+version: 1.@
+depends: [{release_id: my-dep-latest as dep, consumes: {given: $this.name}}]
+inputs:
+- {id: other, default: parentother}
+- {id: late, default: $dep.outputs.greeting, eval_before_dependencies: false}
+metadata: {author: $dep.name, mine: $this.id}
+outputs: [{id: final, default: $dep.outputs.greeting.upper()}]
+deploy: run.sh
+)",
+                                                 files, with_releases({dependency}));
+  ASSERT_TRUE(compiled) << describe(compiled.error());
+  const Metadata& metadata = compiled.value();
+  EXPECT_EQ(metadata.version, "1.0");
+  EXPECT_EQ(metadata.metadata.at("author"), "my-dep");
+  EXPECT_EQ(metadata.metadata.at("mine"), "proj/parent-v1.0");
+  ASSERT_EQ(metadata.inputs.size(), 3U);
+  EXPECT_EQ(metadata.inputs[0].id, "who");
+  EXPECT_EQ(metadata.inputs[1].id, "other");
+  EXPECT_EQ(metadata.inputs[2].id, "late");
+  const Value::Object mapping{{"who", "$this.inputs.who"}, {"other", "$this.inputs.other"}};
+  const std::vector<release::Dependency> expected{{.release_id = "_/my-dep-v0.0.1",
+                                                   .build_mapping = mapping,
+                                                   .deploy_mapping = mapping,
+                                                   .consumes = {{"given", "$this.name"}},
+                                                   .deployment_name = "dep",
+                                                   .variable = "dep"}};
+  EXPECT_EQ(metadata.depends, expected);
+  EXPECT_EQ(metadata.consumes,
+            std::vector<release::Consumer>(
+                {{.name = "kube", .variable = "kube", .skip_activate = true, .skip_deactivate = true}}));
+}
+
+TEST(Compile, ADependencyThatDoesNotPropagateGetsWhatIsMappedOnly) {
+  Metadata dependency;
+  dependency.name = "my-dep";
+  dependency.version = "1";
+  dependency.inputs = {{.id = "who"}};
+  const Result<Metadata> compiled = compile_with(
+      "name: app\nversion: 1\ninputs: [{id: a, default: b}]\n"
+      "depends: [{release_id: my-dep-v1, mapping: {who: me}, propagate: false}]",
+      {}, with_releases({dependency}));
+  ASSERT_TRUE(compiled) << describe(compiled.error());
+  EXPECT_EQ(compiled.value().inputs.size(), 1U);
+  EXPECT_EQ(compiled.value().depends[0].deploy_mapping, (Value::Object{{"who", "me"}}));
+}
+
+TEST(Compile, TwoDependenciesOfOneNameAreRefused) {
+  Metadata one, two;
+  one.name = "aa", one.version = "1";
+  two.name = "bb", two.version = "2";
+  const Result<Metadata> compiled =
+      compile_with("name: app\nversion: 1\ndepends: [aa-v1 as x, bb-v2 as x]", {}, with_releases({one, two}));
+  ASSERT_FALSE(compiled);
+  EXPECT_EQ(compiled.error().message, "The dependencies _/aa-v1 and _/bb-v2 are both called 'x'");
+}
+
+TEST(Compile, AnExtensionIsInheritedAndThePlanWins) {
+  Metadata base;
+  base.name = "base";
+  base.version = "2.1";
+  base.metadata = {{"a", "base"}, {"b", "base"}};
+  base.inputs = {{.id = "kept", .fallback = Value("k"), .description = "of base", .scopes = {"deploy"}},
+                 {.id = "changed", .type = "integer", .fallback = Value(1), .description = "of base"}};
+  base.outputs = {{.id = "out", .fallback = Value("old")}};
+  base.provides = {"web"};
+  base.generates = {"gen/*"};
+  base.stages = {
+      {"deploy", {.script = "./deploy.sh now"}}, {"test", {.cmd = "/bin/true"}}, {"smoke", {.script = "s.sh"}}};
+  base.errands = {{"backup", {.name = "backup", .run = {.script = "backup.sh"}}}, {"own", {.name = "own"}}};
+  base.templates = {{.file = "x.tpl", .target = "x", .mapping = {{"a", "$this.name"}}}};
+  base.depends = {{.release_id = "_/dep-v1", .deployment_name = "dep", .variable = "dep"}};
+  Metadata dep;
+  dep.name = "dep";
+  dep.version = "1";
+  FakeFiles files;
+  files.content["gen/file"] = "g";
+  const Result<Metadata> compiled = compile_with(R"(name: app
+version: $b.version.track_minor_version()
+extends: [base-latest as b]
+metadata: {b: mine}
+inputs: [{id: changed, type: string, default: two}, kept]
+outputs: [{id: out, default: new}]
+smoke: /bin/false
+errands: {own: {run: /bin/ls}}
+)",
+                                                 files, with_releases({base, dep}));
+  ASSERT_TRUE(compiled) << describe(compiled.error());
+  const Metadata& metadata = compiled.value();
+  EXPECT_EQ(metadata.version, "2.1.0");
+  EXPECT_EQ(metadata.metadata, (std::map<std::string, std::string>{{"a", "base"}, {"b", "mine"}}));
+  EXPECT_EQ(metadata.extends, std::vector<std::string>{"_/base-v2.1"});
+  EXPECT_EQ(metadata.provides, std::vector<std::string>{"web"});
+  EXPECT_TRUE(metadata.files.contains("gen/file"));
+  EXPECT_EQ(metadata.stages.at("deploy").script, "deps/_/base/deploy.sh now");
+  EXPECT_EQ(metadata.stages.at("test").cmd, "/bin/true");
+  EXPECT_EQ(metadata.stages.at("smoke").cmd, "/bin/false");
+  EXPECT_EQ(metadata.errands.at("backup").run.script, "deps/_/base/backup.sh");
+  EXPECT_EQ(metadata.errands.at("own").run.cmd, "/bin/ls");
+  EXPECT_EQ(metadata.templates.at(0).target, "deps/_/base/x");
+  EXPECT_EQ(metadata.depends.at(0).release_id, "_/dep-v1");
+  ASSERT_EQ(metadata.inputs.size(), 2U);
+  EXPECT_FALSE(metadata.inputs[0].fallback) << "said again without default: required";
+  EXPECT_EQ(metadata.inputs[0].description, "of base");
+  EXPECT_EQ(metadata.inputs[1].type, "string");
+  EXPECT_EQ(metadata.inputs[1].fallback, Value("two"));
+  EXPECT_EQ(metadata.inputs[1].description, "of base");
+  EXPECT_EQ(metadata.outputs[0].fallback, Value("new"));
+}
+
+TEST(Compile, ATemplateSeesInputsOfItsScopesAndTheRelease) {
+  FakeFiles files;
+  files.content["a.tpl"] = "x";
+  const Result<Metadata> compiled = compile_with(
+      "name: app\nversion: 1\ninputs: [who]\nbuild_inputs: [b]\ntemplates: [{file: a.tpl, mapping: {who: fixed}}]\n"
+      "build_templates: [missing.tpl]\n",
+      files, {});
+  ASSERT_TRUE(compiled) << describe(compiled.error());
+  const release::Template& both = compiled.value().templates.at(0);
+  EXPECT_EQ(*both.mapping.find("who"), Value("fixed"));
+  EXPECT_FALSE(both.mapping.contains("b"));
+  EXPECT_EQ(*both.mapping.find("versionless_release"), Value("$this.versionless_release"));
+  EXPECT_EQ(*compiled.value().templates.at(1).mapping.find("b"), Value("$this.inputs.b"));
+  EXPECT_TRUE(compiled.value().files.contains("a.tpl"));
+  EXPECT_FALSE(compiled.value().files.contains("missing.tpl")) << "a build may make it";
+}
+
+TEST(Compile, ExpressionsReadFilesOfThePlansFolderOnly) {
+  FakeFiles files;
+  files.content["VERSION"] = "1.4\n";
+  EXPECT_EQ(compile_with("name: app\nversion: $__read_file(\"VERSION\").trim()", files, {}).value().version, "1.4");
+  const Result<Metadata> outside = compile_with("name: app\nversion: $__read_file(\"../secret\")", files, {});
+  ASSERT_FALSE(outside);
+  EXPECT_NE(outside.error().message.find("outside of this package's base directory"), std::string::npos)
+      << outside.error().message;
+}
+
+TEST(Compile, AnErrandsScriptOfTheOldFormMustExist) {
+  EXPECT_EQ(message("name: app\nversion: 1\nerrands: {a: {script: nope.sh}}"),
+            "File 'nope.sh' was referenced in the escape plan, but it doesn't exist");
+  FakeFiles files;
+  files.content["e.sh"] = "x";
+  const Result<Metadata> compiled = compile_with("name: app\nversion: 1\nerrands: {a: {script: e.sh}}", files, {});
+  ASSERT_TRUE(compiled) << describe(compiled.error());
+  EXPECT_EQ(compiled.value().errands.at("a").run.script, "e.sh");
+  EXPECT_TRUE(compiled.value().files.contains("e.sh"));
 }
 
 TEST(Compile, TheLogoIsCarriedAsBase64) {

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "shared/base/text.h"
-#include "shared/release/expression.h"
+#include "shared/script/script.h"
 
 namespace escape::plan::fields {
 namespace {
@@ -36,6 +36,12 @@ Result<release::ExecStage> read_stage_map(const Node& node, const std::string& n
     } else {
       return fail(unknown_key(node.keys[i], "field of the step " + in_quotes(name), known));
     }
+  }
+  const std::string where = "the " + in_quotes(name) + " field";
+  TRYV(check_expression(node, stage.cmd, where));
+  TRYV(check_expression(node, stage.script, where));
+  for (const std::string& arg : stage.args) {
+    TRYV(check_expression(node, arg, where));
   }
   const int set = !stage.cmd.empty() + !stage.inline_script.empty() + !stage.script.empty();
   if (set > 1) return fail(more_than_one(node, name));
@@ -76,6 +82,49 @@ Result<std::vector<std::string>> read_texts(const Node& node, std::string_view f
   return texts;
 }
 
+Result<std::vector<std::string>> read_text_or_texts(const Node& node, std::string_view field) {
+  if (node.kind == Node::Kind::scalar) return std::vector<std::string>{node.text};
+  return read_texts(node, field);
+}
+
+Result<std::vector<std::string>> read_scopes(const Node& node, std::string_view suffix) {
+  TRY(const auto written, read_text_or_texts(node, "scopes" + std::string(suffix)));
+  for (const std::string& scope : written) {
+    if (scope == "build" || scope == "deploy") continue;
+    return fail(yaml::error_at(
+        node, "Unknown scope " + in_quotes(scope) + ". Expecting 'build' or 'deploy'" + std::string(suffix)));
+  }
+  std::vector<std::string> scopes;
+  add_scopes(written.empty() ? std::vector<std::string>{"build", "deploy"} : written, scopes);
+  return scopes;
+}
+
+Error placed(const Node& node, std::string_view before, const Error& error) {
+  Error here = yaml::error_at(node, std::string(before) + error.message);
+  here.kind = error.kind;
+  here.hint = error.hint;
+  return here;
+}
+
+Result<> check_expression(const Node& node, std::string_view text, std::string_view where) {
+  if (!script::is_expression(text)) return ok();
+  const Result<script::Expression> expression = script::parse(text);
+  if (expression) return ok();
+  return fail(placed(node, "In " + std::string(where) + ": ", expression.error()));
+}
+
+Result<> check_expressions(const Node& node, const Value& value, std::string_view where) {
+  if (const std::string* text = value.as_string()) return check_expression(node, *text, where);
+  if (const Value::List* list = value.as_list()) {
+    for (const Value& item : *list) {
+      const std::string* text = item.as_string();
+      if (!text) continue;
+      TRYV(check_expression(node, *text, where));
+    }
+  }
+  return ok();
+}
+
 Result<bool> read_bool(const Node& node, std::string_view field) {
   static constexpr std::array<std::string_view, 9> yes{"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"};
   static constexpr std::array<std::string_view, 9> no{"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"};
@@ -94,13 +143,7 @@ Result<std::map<std::string, std::string>> read_metadata(const Node& node) {
   for (std::size_t i = 0; i < node.keys.size(); ++i) {
     const std::string& key = node.keys[i].text;
     TRY(auto text, read_text(node.items[i], "metadata field " + in_quotes(key)));
-    if (release::is_expression(text)) {
-      Error error =
-          yaml::error_at(node.items[i], "The expression " + in_quotes(text) + " in metadata field " + in_quotes(key) +
-                                            " is not supported by this version of Escape yet");
-      error.kind = ErrorKind::refused;
-      return fail(std::move(error).hinted("Write the value itself; text that begins with '$' is an expression."));
-    }
+    TRYV(check_expression(node.items[i], text, "metadata field " + in_quotes(key)));
     metadata.emplace(key, std::move(text));
   }
   return metadata;

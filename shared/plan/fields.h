@@ -24,7 +24,18 @@ Result<std::string> read_text(const yaml::Node& node, std::string_view field);
 Result<std::vector<std::string>> read_texts(const yaml::Node& node, std::string_view field);
 /// A boolean of YAML 1.2 or 1.1, without quotes.
 Result<bool> read_bool(const yaml::Node& node, std::string_view field);
-/// `metadata`: scalars as text. Expressions are refused.
+/// One scalar or a list of scalars; nothing is the empty list.
+Result<std::vector<std::string>> read_text_or_texts(const yaml::Node& node, std::string_view field);
+/// "build", "deploy" or both, as one text or a list; nothing is both.
+Result<std::vector<std::string>> read_scopes(const yaml::Node& node, std::string_view suffix);
+/// Text that is an expression must be one that can be parsed. `where`: "default field of variable 'x'".
+Result<> check_expression(const yaml::Node& node, std::string_view text, std::string_view where);
+/// The same for a value and, when it is a list, its elements.
+Result<> check_expressions(const yaml::Node& node, const Value& value, std::string_view where);
+/// The error at that place, with its kind and hint.
+Error placed(const yaml::Node& node, std::string_view before, const Error& error);
+
+/// `metadata`: scalars as text.
 Result<std::map<std::string, std::string>> read_metadata(const yaml::Node& node);
 
 /// A step: text, or a map of cmd, args, inline, script.
@@ -32,8 +43,24 @@ Result<StageText> read_stage(const yaml::Node& node, const std::string& name);
 
 /// Adds one list of variables (`inputs`, `build_outputs` …) to what the lists before it declared. `scope`: the one that
 /// the list forces, or empty. An id that is there already gets both scopes and the newer default (spec/variables.md §6,
-/// but nothing is lost); types that disagree are an error.
-Result<> add_variables(const yaml::Node& list, std::string_view field, std::string_view scope,
-                       std::vector<release::Variable>& variables);
+/// but nothing is lost); types that disagree are an error. `place`: " in errand 'a' input variables".
+Result<> add_variables(const yaml::Node& list, std::string_view field, std::string_view scope, Declarations& variables,
+                       std::string_view place = {});
+/// "build" before "deploy", each once.
+void add_scopes(const std::vector<std::string>& from, std::vector<std::string>& to);
+
+/// relation_fields.cc: other releases and interfaces (spec/escape-plan.md §5 to §7).
+Result<> add_consumers(const yaml::Node& list, std::string_view field, std::string_view scope,
+                       std::vector<release::Consumer>& consumers);
+/// The same (interface, variable) again gets the scopes of both.
+void add_consumer(release::Consumer consumer, std::vector<release::Consumer>& consumers);
+Result<std::vector<release::Reference>> read_extends(const yaml::Node& list);
+Result<std::vector<PlannedDependency>> read_depends(const yaml::Node& list);
+
+/// file_fields.cc: templates, downloads, errands (§4, §9, §10).
+Result<> add_templates(const yaml::Node& list, std::string_view field, std::string_view scope,
+                       std::vector<release::Template>& templates);
+Result<std::vector<release::Download>> read_downloads(const yaml::Node& list);
+Result<std::map<std::string, PlannedErrand>> read_errands(const yaml::Node& map);
 
 }  // namespace escape::plan::fields

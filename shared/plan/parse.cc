@@ -5,37 +5,17 @@
 #include "shared/plan/fields.h"
 #include "shared/plan/plan.h"
 #include "shared/plan/yaml.h"
-#include "shared/release/expression.h"
 
 namespace escape::plan {
 namespace {
 
 using yaml::Node;
 
-/// Fields that later versions act upon. Empty values are fine: `plan fmt` writes them.
-struct NotYet {
-  std::string_view field;
-  std::string_view what;
-};
-constexpr std::array not_yet{
-    NotYet{"depends", "dependencies"},
-    NotYet{"extends", "extensions"},
-    NotYet{"consumes", "consumers of providers"},
-    NotYet{"build_consumes", "consumers of providers"},
-    NotYet{"deploy_consumes", "consumers of providers"},
-    NotYet{"provides", "providers"},
-    NotYet{"templates", "templates"},
-    NotYet{"build_templates", "templates"},
-    NotYet{"deploy_templates", "templates"},
-    NotYet{"downloads", "downloads"},
-    NotYet{"errands", "errands"},
-};
-
 /// Lists of variables in the order in which they are added to each other.
 struct VariableList {
   std::string_view field;
   std::string_view scope;
-  std::vector<release::Variable> Plan::* to;
+  Declarations Plan::* to;
 };
 constexpr std::array variable_lists{
     VariableList{"inputs", "", &Plan::inputs},
@@ -58,25 +38,29 @@ constexpr std::array text_fields{
     TextField{"logo", &Plan::logo},
 };
 
+/// What is one field or, with a prefix that forces the scope, three.
+struct ScopedField {
+  std::string_view field;
+  std::string_view base;
+  std::string_view scope;
+};
+constexpr std::array scoped_fields{
+    ScopedField{"consumes", "consumes", ""},
+    ScopedField{"build_consumes", "consumes", "build"},
+    ScopedField{"deploy_consumes", "consumes", "deploy"},
+    ScopedField{"templates", "templates", ""},
+    ScopedField{"build_templates", "templates", "build"},
+    ScopedField{"deploy_templates", "templates", "deploy"},
+};
+
 std::vector<std::string> known_fields() {
-  std::vector<std::string> names{"includes", "generates", "metadata", "idempotent"};
+  std::vector<std::string> names{"includes", "generates", "metadata", "idempotent", "extends",
+                                 "depends",  "provides",  "errands",  "downloads"};
   for (const TextField& field : text_fields) names.emplace_back(field.field);
   for (const VariableList& list : variable_lists) names.emplace_back(list.field);
-  for (const NotYet& field : not_yet) names.emplace_back(field.field);
+  for (const ScopedField& field : scoped_fields) names.emplace_back(field.field);
   for (const std::string& stage : stage_names()) names.push_back(stage);
   return names;
-}
-
-bool says_nothing(const Node& node) {
-  if (node.kind == Node::Kind::scalar) return node.text.empty();
-  return node.items.empty();
-}
-
-Result<> refuse(const Node& key, const NotYet& feature) {
-  Error error = yaml::error_at(key, "The field '" + std::string(feature.field) + "' (" + std::string(feature.what) +
-                                        ") is not supported by this version of Escape yet");
-  error.kind = ErrorKind::refused;
-  return fail(std::move(error).hinted("Remove it from the plan, or use a later version."));
 }
 
 template <class Rows>
@@ -90,8 +74,19 @@ Result<> read_field(const Node& key, const Node& value, Plan& plan) {
   if (const TextField* text = find_row(text_fields, name)) {
     TRY(auto written, fields::read_text(value, name));
     plan.*(text->to) = trimmed(written);
-  } else if (const NotYet* feature = find_row(not_yet, name)) {
-    if (!says_nothing(value)) return refuse(key, *feature);
+  } else if (name == "extends") {
+    TRY(plan.extends, fields::read_extends(value));
+  } else if (name == "depends") {
+    TRY(plan.depends, fields::read_depends(value));
+  } else if (name == "provides") {
+    TRY(const auto provides, fields::read_texts(value, name));
+    for (const std::string& one : provides) {
+      if (std::ranges::find(plan.provides, one) == plan.provides.end()) plan.provides.push_back(one);
+    }
+  } else if (name == "errands") {
+    TRY(plan.errands, fields::read_errands(value));
+  } else if (name == "downloads") {
+    TRY(plan.downloads, fields::read_downloads(value));
   } else if (name == "includes") {
     TRY(plan.includes, fields::read_texts(value, name));
   } else if (name == "generates") {
@@ -104,18 +99,26 @@ Result<> read_field(const Node& key, const Node& value, Plan& plan) {
     }
   } else if (std::ranges::find(stage_names(), name) != stage_names().end()) {
     TRY(plan.stages[name], fields::read_stage(value, name));
-  } else if (!find_row(variable_lists, name)) {
+  } else if (!find_row(variable_lists, name) && !find_row(scoped_fields, name)) {
     return fail(fields::unknown_key(key, "field", known_fields()));
   }
   return ok();
 }
 
-/// Apart from the other fields: the lists meet in the order of the table, whatever their order in the file.
-Result<> read_variables(const Node& root, Plan& plan) {
+/// Apart from the other fields: the lists meet in the order of the tables, whatever their order in the file.
+Result<> read_lists(const Node& root, Plan& plan) {
   for (const VariableList& list : variable_lists) {
-    for (std::size_t i = 0; i < root.keys.size(); ++i) {
-      if (root.keys[i].text != list.field) continue;
-      TRYV(fields::add_variables(root.items[i], list.field, list.scope, plan.*(list.to)));
+    if (const Node* node = yaml::find(root, list.field)) {
+      TRYV(fields::add_variables(*node, list.field, list.scope, plan.*(list.to)));
+    }
+  }
+  for (const ScopedField& list : scoped_fields) {
+    const Node* node = yaml::find(root, list.field);
+    if (!node) continue;
+    if (list.base == "consumes") {
+      TRYV(fields::add_consumers(*node, list.field, list.scope, plan.consumes));
+    } else {
+      TRYV(fields::add_templates(*node, list.field, list.scope, plan.templates));
     }
   }
   return ok();
@@ -130,7 +133,7 @@ Result<Plan> read_plan(std::string_view text, std::string_view file_name) {
   for (std::size_t i = 0; i < root.keys.size(); ++i) {
     TRYV(read_field(root.keys[i], root.items[i], plan));
   }
-  TRYV(read_variables(root, plan));
+  TRYV(read_lists(root, plan));
   return plan;
 }
 

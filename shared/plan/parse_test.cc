@@ -38,8 +38,8 @@ TEST(Plan, OfTheWalkThrough) {
   EXPECT_EQ(plan.name, "quickstart/hello-world");
   EXPECT_EQ(plan.version, "0.0.@");
   EXPECT_EQ(plan.includes, std::vector<std::string>{"README.md"});
-  ASSERT_EQ(plan.inputs.size(), 1U);
-  EXPECT_EQ(plan.inputs[0],
+  ASSERT_EQ(plan.inputs.variables.size(), 1U);
+  EXPECT_EQ(plan.inputs.variables[0],
             (Variable{.id = "who", .fallback = Value("World"), .description = "Who should we be greeting?"}));
   EXPECT_EQ(plan.stages.at("deploy").text, "deploy.sh");
 }
@@ -70,10 +70,10 @@ TEST(Plan, NumbersAndWordsStayTheTextThatWasWritten) {
   EXPECT_EQ(parse("metadata: {a: 1, b: true, c: , d: on, 5: x}").metadata,
             (std::map<std::string, std::string>{{"a", "1"}, {"b", "true"}, {"c", ""}, {"d", "on"}, {"5", "x"}}));
   const Plan plan = parse("inputs: [n, {id: on}, y]");
-  ASSERT_EQ(plan.inputs.size(), 3U);
-  EXPECT_EQ(plan.inputs[0].id, "n");
-  EXPECT_EQ(plan.inputs[1].id, "on");
-  EXPECT_EQ(plan.inputs[2].id, "y");
+  ASSERT_EQ(plan.inputs.variables.size(), 3U);
+  EXPECT_EQ(plan.inputs.variables[0].id, "n");
+  EXPECT_EQ(plan.inputs.variables[1].id, "on");
+  EXPECT_EQ(plan.inputs.variables[2].id, "y");
 }
 
 TEST(Plan, EveryFieldOfAVariable) {
@@ -90,18 +90,18 @@ TEST(Plan, EveryFieldOfAVariable) {
   scopes: [deploy]
   options: {ignored: true}
 )");
-  ASSERT_EQ(plan.inputs.size(), 1U);
-  EXPECT_EQ(plan.inputs[0], (Variable{.id = "size",
-                                      .type = "integer",
-                                      .fallback = Value(3),
-                                      .description = "How many",
-                                      .friendly = "Size",
-                                      .visible = false,
-                                      .options = {{"min", 1}, {"max", 9}},
-                                      .sensitive = true,
-                                      .items = Value(Value::List{Value(1), Value(3), Value(5)}),
-                                      .eval_before_dependencies = false,
-                                      .scopes = {"deploy"}}));
+  ASSERT_EQ(plan.inputs.variables.size(), 1U);
+  EXPECT_EQ(plan.inputs.variables[0], (Variable{.id = "size",
+                                                .type = "integer",
+                                                .fallback = Value(3),
+                                                .description = "How many",
+                                                .friendly = "Size",
+                                                .visible = false,
+                                                .options = {{"min", 1}, {"max", 9}},
+                                                .sensitive = true,
+                                                .items = Value(Value::List{Value(1), Value(3), Value(5)}),
+                                                .eval_before_dependencies = false,
+                                                .scopes = {"deploy"}}));
 }
 
 TEST(Plan, DefaultsAreWhatTheTypeMakesOfThem) {
@@ -130,18 +130,18 @@ TEST(Plan, DefaultsAreWhatTheTypeMakesOfThem) {
   };
   for (const Row& row : rows) {
     const Plan plan = parse("inputs: [{id: a, " + std::string(row.fields) + "}]");
-    ASSERT_EQ(plan.inputs.size(), 1U) << row.fields;
-    ASSERT_TRUE(plan.inputs[0].fallback) << row.fields;
-    EXPECT_EQ(*plan.inputs[0].fallback, row.fallback) << row.fields;
+    ASSERT_EQ(plan.inputs.variables.size(), 1U) << row.fields;
+    ASSERT_TRUE(plan.inputs.variables[0].fallback) << row.fields;
+    EXPECT_EQ(*plan.inputs.variables[0].fallback, row.fallback) << row.fields;
   }
-  EXPECT_FALSE(parse("inputs: [{id: a, default: }]").inputs[0].fallback) << "no default: required";
-  EXPECT_FALSE(parse("inputs: [a]").inputs[0].fallback);
+  EXPECT_FALSE(parse("inputs: [{id: a, default: }]").inputs.variables[0].fallback) << "no default: required";
+  EXPECT_FALSE(parse("inputs: [a]").inputs.variables[0].fallback);
 }
 
 TEST(Plan, AMapWithoutTypeWhoseIdIsATypeHasThatType) {
-  EXPECT_EQ(parse("inputs: [{id: integer}]").inputs[0].type, "integer");
-  EXPECT_EQ(parse("inputs: [integer]").inputs[0].type, "string");
-  EXPECT_EQ(parse("inputs: [version]").inputs[0].type, "string");
+  EXPECT_EQ(parse("inputs: [{id: integer}]").inputs.variables[0].type, "integer");
+  EXPECT_EQ(parse("inputs: [integer]").inputs.variables[0].type, "string");
+  EXPECT_EQ(parse("inputs: [version]").inputs.variables[0].type, "string");
 }
 
 TEST(Plan, TheSameIdInSeveralListsHasTheScopesOfAll) {
@@ -152,13 +152,14 @@ build_inputs: [{id: a, default: old, description: first}]
 outputs: [{id: o, scopes: [build]}]
 deploy_outputs: [o]
 )");
-  ASSERT_EQ(plan.inputs.size(), 2U);
-  EXPECT_EQ(plan.inputs[0].id, "a");
-  EXPECT_EQ(plan.inputs[0].scopes, both);
-  EXPECT_EQ(plan.inputs[0].description, "first");
-  EXPECT_EQ(*plan.inputs[0].fallback, Value("new")) << "deploy_inputs come after build_inputs, wherever they stand";
-  EXPECT_EQ(plan.inputs[1].scopes, std::vector<std::string>{"deploy"});
-  EXPECT_EQ(plan.outputs[0].scopes, both);
+  ASSERT_EQ(plan.inputs.variables.size(), 2U);
+  EXPECT_EQ(plan.inputs.variables[0].id, "a");
+  EXPECT_EQ(plan.inputs.variables[0].scopes, both);
+  EXPECT_EQ(plan.inputs.variables[0].description, "first");
+  EXPECT_EQ(*plan.inputs.variables[0].fallback, Value("new"))
+      << "deploy_inputs come after build_inputs, wherever they stand";
+  EXPECT_EQ(plan.inputs.variables[1].scopes, std::vector<std::string>{"deploy"});
+  EXPECT_EQ(plan.outputs.variables[0].scopes, both);
 }
 
 TEST(Plan, ShapesOfSteps) {
@@ -250,37 +251,157 @@ TEST(Plan, MistakesAreShownWithPlaceAndExpectation) {
   }
 }
 
-TEST(Plan, WhatIsNotSupportedYetIsRefusedByName) {
-  for (const char* field : {"depends", "extends", "consumes", "build_consumes", "deploy_consumes", "provides",
-                            "templates", "build_templates", "deploy_templates", "downloads"}) {
-    const Error error = error_of("name: a\n" + std::string(field) + ": [x]\n");
-    EXPECT_EQ(error.kind, ErrorKind::refused);
-    EXPECT_TRUE(error.message.starts_with("Escape plan 'escape.yml': line 2, column 1: The field '" +
-                                          std::string(field) + "' ("))
-        << error.message;
-    EXPECT_NE(error.message.find("is not supported by this version of Escape yet"), std::string::npos);
+TEST(Plan, NothingSaidIsNothing) {
+  for (const char* field : {"depends", "extends", "consumes", "build_consumes", "provides", "templates", "downloads"}) {
+    for (const char* empty : {"", "[]", "null", "~"}) parse(std::string(field) + ": " + empty);
   }
-  EXPECT_EQ(error_of("errands: {a: {run: b}}").kind, ErrorKind::refused);
-  for (const char* empty : {"", "[]", "{}", "\"\"", "null", "~"}) parse("depends: " + std::string(empty));
+  for (const char* empty : {"", "{}", "null"}) parse("errands: " + std::string(empty));
 }
 
-TEST(Plan, ExpressionsAreRefusedByPlace) {
+TEST(Plan, DependenciesInEveryShape) {
+  const Plan plan = parse(R"(depends:
+- my-dep-latest as dep
+- prj/other:prod
+- release_id: third-v1.@ as ignored
+  variable: third
+  mapping: {a: $this.inputs.a, b: 1, c: both}
+  build_mapping: {c: build}
+  deploy_mapping: {d: [x, 2]}
+  consumes: {k8s: $kube.deployment}
+  deployment_name: own/name
+  scopes: deploy
+  propagate: false
+)");
+  ASSERT_EQ(plan.depends.size(), 3U);
+  EXPECT_EQ(to_string(plan.depends[0].reference.query), "_/my-dep-latest");
+  EXPECT_EQ(plan.depends[0].reference.variable, "dep");
+  EXPECT_TRUE(plan.depends[0].propagates);
+  EXPECT_EQ(to_string(plan.depends[1].reference.query), "prj/other:prod");
+  const PlannedDependency& third = plan.depends[2];
+  EXPECT_EQ(third.written.variable, "third");
+  EXPECT_EQ(third.written.build_mapping, (Value::Object{{"c", "build"}, {"a", "$this.inputs.a"}, {"b", 1}}));
+  EXPECT_EQ(third.written.deploy_mapping,
+            (Value::Object{{"d", Value::List{"x", 2}}, {"a", "$this.inputs.a"}, {"b", 1}, {"c", "both"}}));
+  EXPECT_EQ(third.written.consumes, (std::map<std::string, std::string>{{"k8s", "$kube.deployment"}}));
+  EXPECT_EQ(third.written.deployment_name, "own/name");
+  EXPECT_EQ(third.written.scopes, std::vector<std::string>{"deploy"});
+  EXPECT_FALSE(third.propagates);
+}
+
+TEST(Plan, ConsumersOfAllListsMeet) {
+  const Plan plan = parse(R"(build_consumes: [db]
+consumes: [kube as k8s, {name: dns, scopes: build, skip_activate: true, skip_deactivate: yes}]
+deploy_consumes: [db, kube]
+provides: [web, web, mail]
+)");
+  const std::vector<std::string> build{"build"}, deploy{"deploy"}, both{"build", "deploy"};
+  EXPECT_EQ(plan.consumes,
+            (std::vector<release::Consumer>{
+                {.name = "kube", .variable = "k8s", .scopes = both},
+                {.name = "dns", .variable = "dns", .scopes = build, .skip_activate = true, .skip_deactivate = true},
+                {.name = "db", .variable = "db", .scopes = both},
+                {.name = "kube", .variable = "kube", .scopes = deploy}}));
+  EXPECT_EQ(plan.provides, (std::vector<std::string>{"web", "mail"}));
+}
+
+TEST(Plan, TemplatesDownloadsAndErrands) {
+  const Plan plan = parse(R"(templates: [a.txt.tpl, {file: conf, mapping: {x: $this.name, y: 3}, escape: html}]
+deploy_templates: [{file: b.tpl, target: out/b}]
+downloads:
+- {url: "https://host/x.tgz", dest: x.tgz, unpack: true, if_not_exists: [y], platform: linux, arch: amd64, overwrite: no,
+   sha256: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, scopes: [build]}
+errands:
+  backup: {description: Back it up, run: ./backup.sh all, inputs: [where]}
+  old: {script: old.sh}
+)");
+  ASSERT_EQ(plan.templates.size(), 3U);
+  EXPECT_EQ(plan.templates[0].target, "a.txt");
+  EXPECT_EQ(plan.templates[1],
+            (release::Template{
+                .file = "conf", .target = "conf", .mapping = {{"x", "$this.name"}, {"y", 3}}, .escape = "html"}));
+  EXPECT_EQ(plan.templates[2], (release::Template{.file = "b.tpl", .target = "out/b", .scopes = {"deploy"}}));
+  ASSERT_EQ(plan.downloads.size(), 1U);
+  EXPECT_EQ(plan.downloads[0].scopes, std::vector<std::string>{"build"});
+  EXPECT_TRUE(plan.downloads[0].unpack);
+  EXPECT_EQ(plan.errands.at("backup").run.text, "./backup.sh all");
+  EXPECT_EQ(plan.errands.at("backup").inputs.at(0).id, "where");
+  EXPECT_EQ(plan.errands.at("old").run.stage.script, "old.sh");
+  EXPECT_TRUE(plan.errands.at("old").must_exist);
+}
+
+TEST(Plan, MistakesInListsNameTheirPlace) {
   const std::pair<const char*, const char*> rows[] = {
-      {"metadata: {a: $dep.name}", "metadata field 'a'"},
-      {"inputs: [{id: a, default: $this.name}]", "the default field of variable 'a'"},
-      {"inputs: [{id: a, type: list, default: [b, $x]}]", "the default field of variable 'a'"},
-      {"inputs: [{id: a, items: $x}]", "the items field of variable 'a'"},
-      {"outputs: [{id: a, default: $x}]", "the default field of variable 'a'"},
-      {"inputs: [{id: version}]", "The type 'version' of variable 'version'"},
+      {"provides: x", "line 1, column 11: provides is text, expected a list of texts"},
+      {"depends: x", "line 1, column 10: depends is text, expected a list of releases"},
+      {"depends: [12]", "line 1, column 11: Invalid dependency format '12' (expecting dict or string, got 'integer')"},
+      {"depends: [{variable: x}]", "line 1, column 11: Missing 'release_id' in dependency"},
+      {"depends: [{release_id: aa-v1, mapping: x}]",
+       "line 1, column 40: Expecting dict for dependency 'mapping'. It is text, expected a map of inputs to values"},
+      {"depends: [{release_id: aa-v1, scopes: bla}]",
+       "line 1, column 39: Unknown scope 'bla'. Expecting 'build' or 'deploy'"},
+      {"depends: [{release_id: aa-v1, mappping: {}}]",
+       "line 1, column 31: unknown field of a dependency 'mappping', expected 'mapping'"},
+      {"depends: [aa]", "line 1, column 11: Invalid release format: aa."},
+      {"extends: [{a: b}]", "line 1, column 11: an element of extends is a map, expected text"},
+      {"consumes: [kube as]", "line 1, column 12: Malformed consumer string 'kube as' in 'consumes' field"},
+      {"deploy_consumes: [kube like k]",
+       "line 1, column 19: Unexpected 'like' expecting 'as' in 'kube like k' in 'deploy_consumes' field"},
+      {"consumes: [{scopes: build}]", "line 1, column 12: Missing 'name' in consumer in 'consumes' field"},
+      {"consumes: [{name: a, scopes: foo}]",
+       "line 1, column 30: Unknown scope 'foo'. Expecting 'build' or 'deploy' in 'consumes' field"},
+      {"templates: [{target: x}]", "line 1, column 13: Missing 'file' field in template"},
+      {"templates: [1]", "line 1, column 13: Unexpected type 'integer' for template, expected a file"},
+      {"templates: [{file: x, target: ../y}]",
+       "line 1, column 13: The file '../y' is outside of this package's base directory and can't be added."},
+      {"downloads: [x]", "line 1, column 13: a download is text, expected a map such as {url: …, dest: …}"},
+      {"downloads: [{dest: x}]", "line 1, column 13: Missing URL in download config."},
+      {"downloads: [{url: 'http://x'}]", "line 1, column 13: Missing 'dest' in download config for 'http://x'"},
+      {"downloads: [{url: nourl, dest: x}]", "line 1, column 13: Missing URL scheme in download config 'nourl'"},
+      {"downloads: [{url: 'ftp://x', dest: x}]",
+       "line 1, column 13: Invalid URL 'ftp://x' in download config: expected http or https"},
+      {"errands: {a: {description: x}}", "line 1, column 14: Missing 'run' in errand 'a'"},
+      {"errands: {a: {run: ''}}", "line 1, column 20: Missing value for 'run' field in errand. It is errand 'a'"},
+      {"errands: {a: {run: x, inputs: [1x]}}",
+       "line 1, column 32: Error in errand 'a' input variables: Invalid variable format '1x'"},
+      {"errands: {a: x}", "line 1, column 14: Expecting a dictionary for errand a. It is text, expected a map"},
   };
-  for (const auto& [text, where] : rows) {
+  for (const auto& [text, message] : rows) {
+    EXPECT_EQ(error_of(text).message, "Couldn't parse Escape plan 'escape.yml': " + std::string(message)) << text;
+  }
+}
+
+TEST(Plan, ExpressionsAreParsedWhereTheyStand) {
+  const char* good[] = {"metadata: {a: $dep.name}",
+                        "inputs: [{id: a, default: $this.name}]",
+                        "inputs: [{id: a, type: list, default: [b, $x]}]",
+                        "inputs: [{id: a, items: $x, default: y}]",
+                        "outputs: [{id: a, default: $x}]",
+                        "inputs: [{id: version}]",
+                        "build: {cmd: $x}"};
+  for (const char* text : good) parse(text);
+  const std::pair<const char*, const char*> bad[] = {
+      {"metadata: {a: $(}", "In metadata field 'a': Couldn't parse expression '$('"},
+      {"inputs: [{id: a, default: $(}]", "In default field of variable 'a': Couldn't parse expression '$('"},
+      {"inputs: [{id: a, items: [$(]}]", "In items field of variable 'a': Couldn't parse expression '$('"},
+      {"build: {cmd: x, args: [$(]}", "In the 'build' field: Couldn't parse expression '$('"},
+      {"depends: [{release_id: aa-v1, mapping: {x: $(}}]", "In dependency 'mapping' of 'x': Couldn't parse"},
+      {"templates: [{file: x, mapping: {x: $(}}]", "In template mapping 'x': Couldn't parse expression '$('"},
+  };
+  for (const auto& [text, where] : bad) {
     const Error error = error_of(text);
-    EXPECT_EQ(error.kind, ErrorKind::refused) << text;
     EXPECT_NE(error.message.find(where), std::string::npos) << error.message;
     EXPECT_NE(error.message.find("line 1"), std::string::npos) << error.message;
-    EXPECT_NE(error.message.find("not supported by this version of Escape yet"), std::string::npos) << error.message;
   }
   EXPECT_EQ(parse("metadata: {a: $$b}").metadata.at("a"), "$$b");
+}
+
+TEST(Plan, ASecretIsASensitiveText) {
+  const Plan plan = parse("inputs: [{id: a, type: 'secret[min=8]'}, {id: b, type: secret, sensitive: false}]");
+  for (const Variable& variable : plan.inputs.variables) {
+    EXPECT_EQ(variable.type, "string");
+    EXPECT_TRUE(variable.sensitive);
+  }
+  EXPECT_EQ(*plan.inputs.variables[0].options.find("min"), Value(8));
 }
 
 }  // namespace parse_test

@@ -3,12 +3,15 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "shared/base/result.h"
 #include "shared/release/metadata.h"
+#include "shared/release/parts.h"
+#include "shared/script/script.h"
 
 /// The Escape plan (`escape.yml`): what a person writes, and the release metadata that it compiles to
 /// (spec/escape-plan.md).
@@ -22,6 +25,32 @@ struct StageText {
   friend bool operator==(const StageText&, const StageText&) = default;
 };
 
+/// A release that is deployed with this one. What release it is exactly is known once compiled.
+struct PlannedDependency {
+  release::Reference reference;
+  release::Dependency written{};  ///< without release id
+  /// Its inputs without default become ours, and ours of the same name reach it. Off (`propagate: false`): only what is
+  /// mapped.
+  bool propagates = true;
+  friend bool operator==(const PlannedDependency&, const PlannedDependency&) = default;
+};
+
+struct PlannedErrand {
+  std::string description{};
+  StageText run{};
+  bool must_exist = false;  ///< the old form `script: FILE`
+  std::vector<release::Variable> inputs{};
+  friend bool operator==(const PlannedErrand&, const PlannedErrand&) = default;
+};
+
+/// Inputs or outputs in the order of their first mention, and which fields each id was written with: what an extension
+/// or a dependency brings is changed by those only.
+struct Declarations {
+  std::vector<release::Variable> variables{};
+  std::map<std::string, std::set<std::string>> written{};
+  friend bool operator==(const Declarations&, const Declarations&) = default;
+};
+
 /// A plan that was read: shapes, names of fields and declarations of variables are right; files were not looked at.
 struct Plan {
   std::string file{};  ///< the name given to parse_plan, for messages
@@ -33,15 +62,21 @@ struct Plan {
   std::vector<std::string> includes{};
   std::vector<std::string> generates{};
   std::map<std::string, std::string> metadata{};
-  std::vector<release::Variable> inputs{};  ///< inputs, build_inputs and deploy_inputs in one: each id once
-  std::vector<release::Variable> outputs{};
+  std::vector<release::Reference> extends{};
+  std::vector<PlannedDependency> depends{};
+  std::vector<release::Consumer> consumes{};  ///< of all three lists, each (interface, variable) once
+  std::vector<std::string> provides{};
+  Declarations inputs{};  ///< inputs, build_inputs and deploy_inputs in one: each id once
+  Declarations outputs{};
   std::map<std::string, StageText> stages{};
+  std::map<std::string, PlannedErrand> errands{};
+  std::vector<release::Template> templates{};  ///< without the mappings that come by themselves
+  std::vector<release::Download> downloads{};
   bool idempotent = false;
 };
 
-/// Errors: bad_data "Couldn't parse Escape plan 'escape.yml': line 3, column 5: …, expected …"; refused for what this
-/// version does not support yet, naming field and line (dependencies, providers, extensions, templates, downloads,
-/// errands, expressions).
+/// Errors: bad_data "Couldn't parse Escape plan 'escape.yml': line 3, column 5: …, expected …". Expressions are parsed,
+/// not evaluated.
 Result<Plan> parse_plan(std::string_view text, std::string_view file_name);
 
 /// What compile asks of the plan's folder. Paths are relative to it, separated by '/'. Thread: the caller's.
@@ -72,12 +107,17 @@ struct CompileOptions {
   std::string override_version{};  ///< instead of the plan's, when not empty
   /// The next free version that begins with `prefix`; asked only for a version that ends in `@`, and last of all.
   std::function<Result<std::string>(const release::ApplicationId&, std::string_view prefix)> next_version{};
+  /// The metadata of a release that the plan extends or depends on, its version exact; the newest for `latest` and the
+  /// like. Asked once for each mention.
+  std::function<Result<release::Metadata>(const release::ReleaseQuery&)> find_release{};
   GitFacts git{};
   std::string tool_version{};
+  std::int64_t now_seconds = 0;  ///< for `$__timestamp()`
 };
 
 /// The metadata of the release that the plan makes of these files. Errors: bad_data with the texts of the
-/// specification, refused for links and expressions, and what `files` and `next_version` say.
+/// specification, refused for links, and what `files`, `find_release` and `next_version` say. Expressions that read
+/// files see those of the plan's folder only.
 Result<release::Metadata> compile(const Plan& plan, Files& files, const CompileOptions& options);
 
 /// What `plan init` writes; `minify` leaves name and version only. The name is written as given.

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "shared/base/text.h"
-#include "shared/release/expression.h"
+#include "shared/plan/expressions.h"
 
 namespace escape::plan {
 namespace {
@@ -56,7 +56,7 @@ Result<ExecStage> compile_text(const std::string& name, const std::string& text,
   const std::vector<std::string> all = words(text);
   if (all.empty()) return ExecStage{};
   const std::string& first = all.front();
-  if (first.starts_with('/') || release::is_expression(first)) return command(all);
+  if (first.starts_with('/') || script::is_expression(first)) return command(all);
   const bool exists = files.exists(first);
   const Result<std::string> path = clean_path(first);
   if (!path) {
@@ -87,7 +87,7 @@ Result<ExecStage> compile_map(const ExecStage& stage, Files& files, PackageFiles
     return other;
   }
   const std::string& first = all.front();
-  if (first.starts_with('/') || release::is_expression(first)) return stage;
+  if (first.starts_with('/') || script::is_expression(first)) return stage;
   TRY(auto path, clean_path(first));
   if (files.exists(path) && !files.is_folder(path)) {
     TRYV(package.add(path));
@@ -101,7 +101,7 @@ Result<ExecStage> compile_stage(const std::string& name, const StageText& writte
                                 PackageFiles& package) {
   TRY(auto stage, written.text ? compile_text(name, *written.text, plan, files, package)
                                : compile_map(written.stage, files, package));
-  TRYV(release::check_has_no_expression(name, stage));
+  TRYV(check_stage_expressions(name, stage));
   return stage;
 }
 

@@ -3,7 +3,6 @@
 #include "shared/base/text.h"
 #include "shared/plan/fields.h"
 #include "shared/plan/variables.h"
-#include "shared/release/expression.h"
 
 namespace escape::plan::fields {
 namespace {
@@ -15,7 +14,7 @@ const std::vector<std::string> known_fields{
     "id",      "type",    "default",   "description", "friendly",
     "visible", "options", "sensitive", "items",       "eval_before_dependencies",
     "scopes"};
-const std::vector<std::string> type_names{"string",  "integer", "bool",        "list",
+const std::vector<std::string> type_names{"string",  "integer", "bool",        "list",      "secret",
                                           "version", "project", "environment", "deployment"};
 
 /// A plain scalar where the type wants text stays the text that was written, so `1.10`, `007` and `no` keep their look.
@@ -57,13 +56,6 @@ Result<Value> read_value(const Node& node, const Variable& variable, std::string
   return yaml::resolve(node);
 }
 
-Error in_variables(const Node& node, std::string_view what, const Error& error) {
-  Error placed = yaml::error_at(node, std::string(what) + error.message);
-  placed.kind = error.kind;
-  placed.hint = error.hint;
-  return placed;
-}
-
 /// The parts whose meaning does not depend on the type.
 Result<> read_plain_field(const Node& key, const Node& value, Variable& variable) {
   const std::string& name = key.text;
@@ -74,35 +66,25 @@ Result<> read_plain_field(const Node& key, const Node& value, Variable& variable
   } else if (name == "visible") {
     TRY(variable.visible, read_bool(value, name));
   } else if (name == "sensitive") {
-    TRY(variable.sensitive, read_bool(value, name));
+    TRY(const bool is_sensitive, read_bool(value, name));
+    variable.sensitive = variable.sensitive || is_sensitive;
   } else if (name == "eval_before_dependencies") {
     TRY(variable.eval_before_dependencies, read_bool(value, name));
   } else if (name == "scopes") {
-    if (value.kind == Node::Kind::scalar) {
-      variable.scopes = {value.text};
-    } else {
-      TRY(auto scopes, read_texts(value, name));
-      if (!scopes.empty()) variable.scopes = std::move(scopes);
-    }
+    TRY(auto scopes, read_text_or_texts(value, name));
+    if (!scopes.empty()) variable.scopes = std::move(scopes);
   } else if (std::ranges::find(known_fields, name) == known_fields.end()) {
     return fail(unknown_key(key, "field of a variable", known_fields));
   }
   return ok();
 }
 
-const Node* find(const Node& map, std::string_view key) {
-  for (std::size_t i = 0; i < map.keys.size(); ++i) {
-    if (map.keys[i].text == key) return &map.items[i];
-  }
-  return nullptr;
-}
-
 Result<> read_id_and_type(const Node& map, Variable& variable) {
-  const Node* id = find(map, "id");
+  const Node* id = yaml::find(map, "id");
   if (!id) return fail(yaml::error_at(map, "Missing 'id' field in variable, expected a name"));
   TRY(auto written, read_text(*id, "id"));
   variable.id = trimmed(written);
-  const Node* type = find(map, "type");
+  const Node* type = yaml::find(map, "type");
   if (type && type->kind != Node::Kind::null) {
     TRY(auto text, read_text(*type, "type"));
     Result<TypeText> parsed = parse_type(text);
@@ -111,6 +93,11 @@ Result<> read_id_and_type(const Node& map, Variable& variable) {
     variable.options = std::move(parsed.value().options);
   } else if (std::ranges::find(type_names, variable.id) != type_names.end()) {
     variable.type = variable.id;
+  }
+  // The format of releases knows no secrets: to every reader it is a sensitive text.
+  if (variable.type == "secret") {
+    variable.type = "string";
+    variable.sensitive = true;
   }
   return ok();
 }
@@ -121,18 +108,21 @@ Result<Variable> read_map(const Node& map) {
   for (std::size_t i = 0; i < map.keys.size(); ++i) {
     TRYV(read_plain_field(map.keys[i], map.items[i], variable));
   }
-  if (const Node* items = find(map, "items")) {
+  if (const Node* items = yaml::find(map, "items")) {
     TRY(variable.items, read_value(*items, variable, "items"));
+    TRYV(check_expressions(*items, variable.items, "items field of variable '" + variable.id + "'"));
   }
-  const Node* fallback = find(map, "default");
+  const Node* fallback = yaml::find(map, "default");
   if (fallback && fallback->kind != Node::Kind::null) {
     TRY(variable.fallback, read_value(*fallback, variable, "default"));
+    TRYV(check_expressions(*fallback, *variable.fallback, "default field of variable '" + variable.id + "'"));
   }
   return variable;
 }
 
 /// "Error compiling input variable: ", "Error compiling 'build_inputs' variable: ".
-std::string error_prefix(std::string_view field) {
+std::string error_prefix(std::string_view field, std::string_view place) {
+  if (!place.empty()) return "Error" + std::string(place) + ": ";
   if (field == "inputs" || field == "outputs") {
     return "Error compiling " + std::string(field.substr(0, field.size() - 1)) + " variable: ";
   }
@@ -141,27 +131,33 @@ std::string error_prefix(std::string_view field) {
 
 Result<> check(const Variable& variable) {
   TRYV(release::check_variable_id(variable.id));
-  TRYV(release::check_has_no_expression(variable));
   return check_declaration(variable);
 }
 
-Result<Variable> read_variable(const Node& node, std::string_view field) {
+Result<Variable> read_variable(const Node& node, const std::string& before) {
   Variable variable;
   if (node.kind == Node::Kind::scalar) {
     variable.id = trimmed(node.text);
   } else if (node.kind == Node::Kind::map) {
     TRY(variable, read_map(node));
   } else {
-    return fail(wrong_kind(node, error_prefix(field) + "Expecting dict or string type. It", "a name or a map"));
+    return fail(wrong_kind(node, before + "Expecting dict or string type. It", "a name or a map"));
   }
-  if (Result<> checked = check(variable); !checked)
-    return fail(in_variables(node, error_prefix(field), checked.error()));
+  if (Result<> checked = check(variable); !checked) return fail(placed(node, before, checked.error()));
   // `on` as the default of a boolean is kept as the boolean: the original reads that word, as text, as false.
-  if (variable.type == "bool" && variable.fallback) {
+  if (variable.type == "bool" && variable.fallback && !has_expression(*variable.fallback)) {
     TRY(variable.fallback, convert(variable, *variable.fallback));
   }
   return variable;
 }
+
+std::set<std::string> written_fields(const Node& node) {
+  std::set<std::string> names{"id"};
+  for (const Node& key : node.keys) names.insert(key.text);
+  return names;
+}
+
+}  // namespace
 
 void add_scopes(const std::vector<std::string>& from, std::vector<std::string>& to) {
   std::vector<std::string> both;
@@ -172,31 +168,33 @@ void add_scopes(const std::vector<std::string>& from, std::vector<std::string>& 
   to = std::move(both);
 }
 
-}  // namespace
-
-Result<> add_variables(const Node& list, std::string_view field, std::string_view scope,
-                       std::vector<Variable>& variables) {
+Result<> add_variables(const Node& list, std::string_view field, std::string_view scope, Declarations& declarations,
+                       std::string_view place) {
   if (list.kind == Node::Kind::null) return ok();
-  if (list.kind != Node::Kind::list) return fail(wrong_kind(list, field, "a list of variables"));
+  if (list.kind != Node::Kind::list) {
+    return fail(wrong_kind(list, std::string(field) + std::string(place), "a list of variables"));
+  }
+  const std::string before = error_prefix(field, place);
+  std::vector<Variable>& variables = declarations.variables;
   const std::size_t of_other_lists = variables.size();
   for (const Node& item : list.items) {
-    TRY(auto variable, read_variable(item, field));
+    TRY(auto variable, read_variable(item, before));
     if (!scope.empty()) variable.scopes = {std::string(scope)};
-    add_scopes(variable.scopes, variable.scopes);
+    declarations.written[variable.id].merge(written_fields(item));
     const auto known = std::ranges::find(variables, variable.id, &Variable::id);
     if (known == variables.end()) {
       variables.push_back(std::move(variable));
       continue;
     }
     if (static_cast<std::size_t>(known - variables.begin()) >= of_other_lists) {
-      return fail(
-          yaml::error_at(item, error_prefix(field) + "'" + variable.id + "' is there already, expected each id once"));
+      return fail(yaml::error_at(item, before + "'" + variable.id + "' is there already, expected each id once"));
     }
     if (known->type != variable.type || known->options != variable.options) {
-      return fail(yaml::error_at(item, error_prefix(field) + "'" + variable.id + "' has another type here, expected '" +
-                                           known->type + "' as before"));
+      return fail(yaml::error_at(
+          item, before + "'" + variable.id + "' has another type here, expected '" + known->type + "' as before"));
     }
     if (variable.fallback) known->fallback = std::move(variable.fallback);
+    known->sensitive = known->sensitive || variable.sensitive;
     add_scopes(variable.scopes, known->scopes);
   }
   return ok();

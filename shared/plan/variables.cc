@@ -8,7 +8,6 @@
 
 #include "shared/base/text.h"
 #include "shared/plan/list_text.h"
-#include "shared/release/expression.h"
 
 namespace escape::plan {
 namespace {
@@ -119,9 +118,7 @@ Result<Value> to_type(const Variable& variable, const Value& given) {
   if (variable.type == "integer") return to_integer_type(variable, given);
   if (variable.type == "bool") return to_bool_type(variable, given);
   if (variable.type == "list") return to_list_type(variable, given);
-  if (release::is_evaluated_type(variable.type)) {
-    TRYV(release::check_has_no_expression(variable));
-  }
+  if (release::is_evaluated_type(variable.type)) return to_string_type(variable, given);
   return fail(ErrorKind::bad_data, "Unknown variable type: " + variable.type + for_variable(variable));
 }
 
@@ -244,9 +241,45 @@ Result<Value> convert(const Variable& variable, const Value& given) {
   return value;
 }
 
+bool has_expression(const Value& value) {
+  if (const std::string* text = value.as_string()) return script::is_expression(*text);
+  const Value::List* list = value.as_list();
+  const auto is_one = [](const Value& item) { return item.as_string() && script::is_expression(*item.as_string()); };
+  return list && std::ranges::any_of(*list, is_one);
+}
+
+Result<Value> value_of(const Variable& variable, const Value* given, const script::Context& context, std::string hint) {
+  if (release::is_evaluated_type(variable.type)) {
+    Result<Value> evaluated = script::evaluate_text("$this." + variable.type, context);
+    if (!evaluated) return fail(std::move(evaluated).error().in("Variable '" + variable.id + "'"));
+    return convert(variable, evaluated.value());
+  }
+  Variable definite = variable;
+  if (has_expression(variable.items)) {
+    Result<Value> items = script::evaluate_value(variable.items, context);
+    if (!items) {
+      Error error = std::move(items).error();
+      error.message = "In items field of variable '" + variable.id + "': " + error.message;
+      return fail(std::move(error));
+    }
+    definite.items = std::move(items).value();
+  }
+  if (given) return convert(definite, *given);
+  if (!variable.fallback) {
+    return fail(ErrorKind::bad_data, "Missing value for variable '" + variable.id + "'", std::move(hint));
+  }
+  if (!has_expression(*variable.fallback)) return convert(definite, *variable.fallback);
+  Result<Value> fallback = script::evaluate_value(*variable.fallback, context);
+  if (fallback) return convert(definite, fallback.value());
+  Error error = std::move(fallback).error();
+  error.message = "Couldn't run expression in default field of variable '" + variable.id + "': " + error.message;
+  return fail(std::move(error));
+}
+
 Result<> check_declaration(const Variable& variable) {
-  if (!contains(plain_types, variable.type)) {
-    TRYV(to_type(variable, Value()));
+  if (!contains(plain_types, variable.type) && !release::is_evaluated_type(variable.type)) {
+    return fail(ErrorKind::bad_data, "Unknown variable type: " + variable.type + for_variable(variable),
+                "The types are string, secret, integer, bool, list, version, project, environment and deployment.");
   }
   TRYV(check_option_names(variable));
   for (const std::string& scope : variable.scopes) {
@@ -256,14 +289,14 @@ Result<> check_declaration(const Variable& variable) {
   if (const Value::List* items = variable.items.as_list()) {
     if (items->empty()) return wrong(variable, "The list 'items' is empty, so that no value would be allowed");
     for (const Value& item : *items) {
-      if (!item_as_type(variable, item).is_null()) continue;
+      if (has_expression(item) || !item_as_type(variable, item).is_null()) continue;
       return wrong(variable, "The list 'items' has a value of type '" + std::string(item.type_name()) +
                                  "', which is never a '" + variable.type + "'");
     }
   } else if (!variable.items.is_null() && !variable.items.as_string()) {
     return check_items(variable, Value());
   }
-  if (!variable.fallback) return ok();
+  if (!variable.fallback || has_expression(*variable.fallback) || has_expression(variable.items)) return ok();
   const Result<Value> fallback = convert(variable, *variable.fallback);
   if (fallback) return ok();
   Error error = fallback.error();

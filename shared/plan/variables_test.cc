@@ -91,7 +91,6 @@ TEST(Variables, WhatTheTypeDoesNotTakeIsAnErrorNotAGuess) {
       {"list", "[1]", "Unexpected 'integer' value in list, expecting 'string' for variable 'foo'"},
       {"list[type=integer]", list({"a"}), "Unexpected 'string' value in list, expecting 'integer' for variable 'foo'"},
       {"dict", "a", "Unknown variable type: dict for variable 'foo'"},
-      {"version", "a", "The type 'version' of variable 'foo' is not supported by this version of Escape yet"},
       {"string[min=1]", "", "Expecting at least 1 characters, got 0 for variable 'foo'"},
       {"string[max=2]", "abc", "Expecting at most 2 characters, got 3 for variable 'foo'"},
       {"integer[min=1,max=3]", 0, "Expecting at least 1, got 0 for variable 'foo'"},
@@ -210,4 +209,38 @@ TEST(Variables, TextForTheEnvironmentOfAScript) {
 }
 
 }  // namespace variables_test
+TEST(ValueOf, TakesWhatIsGivenElseTheDefaultElseTheRelease) {
+  const Value::Object globals{
+      {"this",
+       Value::Object{{"version", "1.2"}, {"environment", "stage"}, {"inputs", Value::Object{{"who", "World"}}}}}};
+  const script::Context context{&globals, nullptr, 0};
+  release::Variable variable{.id = "foo", .fallback = Value("$this.inputs.who.upper()")};
+  EXPECT_EQ(value_of(variable, nullptr, context).value(), Value("WORLD"));
+  const Value given("x");
+  EXPECT_EQ(value_of(variable, &given, context).value(), given);
+  const Value dollar("$this.version");
+  EXPECT_EQ(value_of(variable, &dollar, context).value(), dollar) << "only its author writes expressions";
+  variable.fallback = Value(Value::List{"a", "$this.version", 3});
+  EXPECT_EQ(value_of(variable, nullptr, context).value(), Value(R"(["a","1.2",3])"));
+  variable.type = "environment";
+  EXPECT_EQ(value_of(variable, &given, context).value(), Value("stage")) << "what is given does not count";
+}
+
+TEST(ValueOf, SaysWhichVariableAndWhy) {
+  const Value::Object globals{{"this", Value::Object{{"version", "1.2"}}}};
+  const script::Context context{&globals, nullptr, 0};
+  release::Variable variable{.id = "foo"};
+  EXPECT_EQ(value_of(variable, nullptr, context).error().message, "Missing value for variable 'foo'");
+  variable.fallback = Value("$this.nope");
+  const std::string message = value_of(variable, nullptr, context).error().message;
+  EXPECT_TRUE(message.starts_with("Couldn't run expression in default field of variable 'foo': ")) << message;
+  EXPECT_NE(message.find("Field 'nope' was not found"), std::string::npos) << message;
+  variable.items = Value("$this.version");
+  const Value given("1.3");
+  EXPECT_EQ(value_of(variable, &given, context).error().message,
+            "Unexpected value '1.3' for variable 'foo', only '1.2' is allowed");
+  variable.items = Value("$nope");
+  EXPECT_TRUE(value_of(variable, &given, context).error().message.starts_with("In items field of variable 'foo': "));
+}
+
 }  // namespace escape::plan

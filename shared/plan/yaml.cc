@@ -237,6 +237,25 @@ Value resolve(const Node& scalar) {
   return text;
 }
 
+Value to_value(const Node& node) {
+  if (node.kind == Node::Kind::list) {
+    Value::List list;
+    for (const Node& item : node.items) list.push_back(to_value(item));
+    return list;
+  }
+  if (node.kind != Node::Kind::map) return resolve(node);
+  Value::Object object;
+  for (std::size_t i = 0; i < node.keys.size(); ++i) object.append(node.keys[i].text, to_value(node.items[i]));
+  return object;
+}
+
+const Node* find(const Node& map, std::string_view key) {
+  for (std::size_t i = 0; i < map.keys.size(); ++i) {
+    if (map.keys[i].text == key) return &map.items[i];
+  }
+  return nullptr;
+}
+
 Error error_at(const Node& node, std::string_view message) {
   return {ErrorKind::bad_data, place(node.line, node.column) + std::string(message), {}, {}};
 }

@@ -40,6 +40,10 @@ Result<Node> read(std::string_view text, Aliases aliases = Aliases::copied);
 std::string_view kind_name(const Node& node);
 /// A scalar by the core schema of YAML 1.2: null, true/false, decimal, 0x and 0o integers, numbers; else its text.
 Value resolve(const Node& scalar);
+/// A whole tree, its scalars resolved.
+Value to_value(const Node& node);
+/// The value of a map's key, or nullptr.
+const Node* find(const Node& map, std::string_view key);
 /// bad_data "line 3, column 5: <message>".
 Error error_at(const Node& node, std::string_view message);
 
