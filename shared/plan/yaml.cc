@@ -42,7 +42,11 @@ class Builder : public YAML::EventHandler {
     const auto known = anchored_.find(anchor);
     if (known == anchored_.end()) stop(mark, "an alias within what it stands for, expected a finished anchor");
     count_nodes(count(known->second), mark);
-    finish(known->second, 0, mark);
+    Node copy = known->second;
+    copy.line = mark.line + 1;
+    copy.column = mark.column + 1;
+    copy.is_alias = true;
+    finish(std::move(copy), 0, mark);
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -61,13 +65,13 @@ class Builder : public YAML::EventHandler {
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value) override {
-    open(Node::Kind::list, mark, tag, anchor);
+                       YAML::EmitterStyle::value style) override {
+    open(Node::Kind::list, mark, tag, anchor, style);
   }
   void OnSequenceEnd() override { close(); }
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value) override {
-    open(Node::Kind::map, mark, tag, anchor);
+                  YAML::EmitterStyle::value style) override {
+    open(Node::Kind::map, mark, tag, anchor, style);
   }
   void OnMapEnd() override { close(); }
 
@@ -97,7 +101,8 @@ class Builder : public YAML::EventHandler {
     if (nodes_ > max_nodes) stop(mark, "too many values, expected at most " + std::to_string(max_nodes));
   }
 
-  void open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+  void open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+            YAML::EmitterStyle::value style) {
     static constexpr std::string_view core = "tag:yaml.org,2002:";
     if (!tag.empty() && tag != "?" && tag != "!" && !tag.starts_with(core)) {
       stop(mark, "unknown tag '" + tag + "', expected a plain value");
@@ -105,6 +110,7 @@ class Builder : public YAML::EventHandler {
     if (open_.size() >= max_depth)
       stop(mark, "nested too deeply, expected at most " + std::to_string(max_depth) + " levels");
     open_.push_back({make(kind, mark), anchor, mark, {}});
+    open_.back().node.is_flow = style == YAML::EmitterStyle::Flow;
   }
 
   void close() {

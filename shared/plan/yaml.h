@@ -18,6 +18,8 @@ struct Node {
   bool is_plain = true;       ///< a scalar without quotes and without the tag !!str
   int line = 0;               ///< from 1
   int column = 0;             ///< from 1
+  bool is_flow = false;       ///< a list or map in brackets
+  bool is_alias = false;      ///< stands where an alias does; what is in it stands at the anchor
   std::vector<Node> keys{};   ///< of a map: scalars, each once
   std::vector<Node> items{};  ///< of a list, or the values of a map in the order of `keys`
 };
