@@ -159,6 +159,16 @@ Result<> write_file(const std::string& path, std::string_view content, unsigned 
   return ok();
 }
 
+Result<> rewrite_file(const std::string& path, std::string_view content) {
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), std::free);
+  struct stat status{};
+  if (!real || ::stat(real.get(), &status) != 0) return fail(file_error("write", path, errno));
+  if (!S_ISREG(status.st_mode)) {
+    return fail(ErrorKind::bad_data, fmt::format("cannot write '{}': it is not a regular file", path));
+  }
+  return write_file(real.get(), content, status.st_mode & 07777);
+}
+
 Result<> publish_file(Fd file, const std::string& temporary, const std::string& path) {
   if (::fsync(file.get()) != 0) return fail(file_error("write", path, errno));
   file.reset();

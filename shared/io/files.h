@@ -45,6 +45,9 @@ Result<std::string> read_file(const std::string& path, std::uint64_t max_bytes =
 /// Readers see the old or the new content, never half; on the disk when it returns (temporary name, fsync, rename,
 /// fsync of the folder). `mode` as given, whatever the umask.
 Result<> write_file(const std::string& path, std::string_view content, unsigned mode = 0644);
+/// `write_file` over a file that is there: its mode stays, and of a link the file behind it is written. bad_data for
+/// what is no regular file.
+Result<> rewrite_file(const std::string& path, std::string_view content);
 /// A fresh hidden name in the folder of `path`, for what becomes `path` when it is whole.
 std::string temporary_sibling(std::string_view path);
 /// The second half of `write_file`, for content that was written piece by piece: fsync, rename, fsync of the folder.

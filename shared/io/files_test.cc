@@ -44,6 +44,20 @@ TEST_F(Files, TheModeIsAsGivenWhateverTheUmask) {
   EXPECT_EQ(mode_of(in_folder("secret")), 0600u);
 }
 
+TEST_F(Files, RewritingKeepsTheModeAndTheLink) {
+  ASSERT_TRUE(write_file(in_folder("file"), "old", 0640));
+  ASSERT_EQ(::symlink("file", in_folder("link").c_str()), 0);
+  ASSERT_TRUE(rewrite_file(in_folder("link"), "new"));
+  EXPECT_EQ(read_file(in_folder("file")).value(), "new");
+  EXPECT_EQ(mode_of(in_folder("file")), 0640u);
+  EXPECT_EQ(list_folder(folder()).value(), (Names{"file", "link"}));
+  struct stat status{};
+  ASSERT_EQ(::lstat(in_folder("link").c_str(), &status), 0);
+  EXPECT_TRUE(S_ISLNK(status.st_mode));
+  EXPECT_EQ(rewrite_file(in_folder("none"), "x").error().kind, ErrorKind::not_found);
+  EXPECT_EQ(rewrite_file(folder(), "x").error().kind, ErrorKind::bad_data);
+}
+
 TEST_F(Files, AReaderOfTheOldContentIsNotDisturbed) {
   ASSERT_TRUE(write_file(in_folder("file"), "old"));
   const Fd reader = open_file(in_folder("file"), O_RDONLY).value();
