@@ -316,8 +316,83 @@ TEST(Plan, InitWritesOnceAndChecksTheName) {
   EXPECT_EQ(cli.console.printed, "quickstart/hello-world\n");
   EXPECT_EQ(cli.run({"plan", "get", "name", "--plan", folder + "/none.yml"}), 1);
   EXPECT_NE(cli.console.told.find("Use 'escape plan init' to create it."), std::string::npos);
-  EXPECT_EQ(cli.run({"plan", "fmt", "--plan", file}), 5);
+  EXPECT_EQ(cli.run({"plan", "fmt", "--plan", file}), 0) << cli.console.told;
+  EXPECT_EQ(cli.run({"plan", "get", "includes", "--plan", file}), 0);
+  EXPECT_EQ(cli.console.printed, "[\n   \"README.md\"\n]\n");
   ASSERT_TRUE(io::remove_all(folder));
+}
+
+/// A folder with one plan.
+struct PlanCli : Cli {
+  std::string folder = io::make_temporary_folder("escape-cli-plan").value();
+  std::string plan = folder + "/escape.yml";
+  explicit PlanCli(const std::string& text) { EXPECT_TRUE(io::write_file(plan, text, 0640)); }
+  ~PlanCli() { EXPECT_TRUE(io::remove_all(folder)); }
+  std::string written() const { return io::read_file(plan).value(); }
+  int run_plan(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "plan");
+    arguments.insert(arguments.end(), {"--plan", plan});
+    return run(arguments);
+  }
+};
+
+TEST(PlanFmt, PrintsAndOverwritesThePlan) {
+  PlanCli cli("version: 1.10 # why\nname: a/b\n");
+  EXPECT_EQ(cli.run_plan({"fmt"}), 0) << cli.console.told;
+  EXPECT_TRUE(cli.written().starts_with("name: a/b\n\nversion: 1.10 # why\n\ndescription: \"\"\n\n")) << cli.written();
+  EXPECT_EQ(cli.console.printed, cli.written());
+  EXPECT_EQ(cli.console.told, "");
+  const std::string once = cli.written();
+  EXPECT_EQ(cli.run_plan({"fmt"}), 0);
+  EXPECT_EQ(cli.written(), once);
+  EXPECT_EQ(cli.console.printed, once);
+}
+
+TEST(PlanFmt, CheckChangesNothing) {
+  const std::string text = "version: 1\nname: a/b\n";
+  PlanCli cli(text);
+  EXPECT_EQ(cli.run_plan({"fmt", "--check"}), 1);
+  EXPECT_EQ(cli.console.printed, "");
+  EXPECT_EQ(cli.console.told, "'" + cli.plan + "' is not in its form.\n");
+  EXPECT_EQ(cli.written(), text);
+  EXPECT_EQ(cli.run_plan({"minify"}), 0);
+  EXPECT_EQ(cli.run_plan({"minify", "--check"}), 0);
+  EXPECT_EQ(cli.console.printed + cli.console.told, "");
+}
+
+TEST(PlanFmt, LeavesAPlanThatCannotBeReadAsItIs) {
+  const std::string text = "nmae: a/b # mine\n";
+  PlanCli cli(text);
+  EXPECT_EQ(cli.run_plan({"fmt"}), 65);
+  EXPECT_NE(cli.console.told.find("Couldn't parse Escape plan '" + cli.plan + "': line 1, column 1: unknown field"),
+            std::string::npos)
+      << cli.console.told;
+  EXPECT_EQ(cli.console.printed, "");
+  EXPECT_EQ(cli.written(), text);
+  EXPECT_EQ(cli.run({"plan", "fmt", "--plan", cli.folder + "/none.yml"}), 1);
+  EXPECT_EQ(cli.run({"plan", "fmt", "--plan", cli.folder}), 65);
+}
+
+TEST(PlanMinify, LeavesOnlyWhatSaysSomething) {
+  PlanCli cli("# mine\nversion: 1\n\ninputs: []\nname: a/b\n");
+  EXPECT_EQ(cli.run_plan({"minify"}), 0) << cli.console.told;
+  EXPECT_EQ(cli.written(), "name: a/b\nversion: 1\n");
+  EXPECT_EQ(cli.console.printed, cli.written());
+}
+
+TEST(PlanGet, TextAsWrittenTheRestAsJson) {
+  PlanCli cli("name: a/b\nversion: 1.10\ninputs: [{id: x, default: 2}]\n");
+  EXPECT_EQ(cli.run_plan({"get", "version"}), 0);
+  EXPECT_EQ(cli.console.printed, "1.10\n");
+  EXPECT_EQ(cli.run_plan({"get", "version", "--json"}), 0);
+  EXPECT_EQ(cli.console.printed, "\"1.10\"\n");
+  EXPECT_EQ(cli.run_plan({"get", "logo"}), 0);
+  EXPECT_EQ(cli.console.printed, "\n");
+  EXPECT_EQ(cli.run_plan({"get", "inputs"}), 0);
+  EXPECT_EQ(cli.console.printed, "[\n   {\n      \"id\": \"x\",\n      \"default\": 2\n   }\n]\n");
+  EXPECT_EQ(cli.run_plan({"get", "verison"}), 64);
+  EXPECT_NE(cli.console.told.find("Did you mean 'version'? The fields are name, "), std::string::npos)
+      << cli.console.told;
 }
 
 TEST(Environments, ApplySendsWhatTheFileSays) {

@@ -40,7 +40,7 @@ class FolderFiles : public plan::Files {
 
 bool Workspace::has_plan(const std::string& plan_file) { return io::exists(plan_file); }
 
-Result<Workspace> Workspace::open(const std::string& plan_file) {
+Result<std::string> Workspace::read_plan(const std::string& plan_file) {
   if (!io::exists(plan_file)) {
     return fail(ErrorKind::not_found,
                 "Escape plan '" + plan_file + "' was not found. Use 'escape plan init' to create it.");
@@ -50,8 +50,13 @@ Result<Workspace> Workspace::open(const std::string& plan_file) {
   }
   Result<std::string> text = io::read_file(plan_file);
   if (!text) return fail(std::move(text).error().in("Couldn't read Escape plan '" + plan_file + "'"));
+  return text;
+}
+
+Result<Workspace> Workspace::open(const std::string& plan_file) {
+  TRY(const std::string text, read_plan(plan_file));
   Workspace workspace;
-  TRY(workspace.plan_, plan::parse_plan(text.value(), plan_file));
+  TRY(workspace.plan_, plan::parse_plan(text, plan_file));
   workspace.folder_ = io::parent_path(io::absolute_path(plan_file));
   return workspace;
 }

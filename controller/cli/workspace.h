@@ -14,6 +14,8 @@ class Workspace {
  public:
   /// Reads the plan. Errors: not_found "Escape plan 'escape.yml' was not found. …", and parse_plan's.
   static Result<Workspace> open(const std::string& plan_file);
+  /// The text of a plan, unread. Errors: those of `open` about the file itself.
+  static Result<std::string> read_plan(const std::string& plan_file);
   static bool has_plan(const std::string& plan_file);
 
   const plan::Plan& plan() const { return plan_; }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "controller/cli/fake_controller_for_tests.h"
+#include "shared/codec/domain.h"
 #include "shared/io/files.h"
 
 namespace escape::cli {
@@ -169,11 +170,54 @@ TEST(RunDestroy, DestroysTheStagesThatAreThere) {
   EXPECT_EQ(cli.run({"run", "destroy", "--plan", cli.folder + "/none.yml"}), 64);
 }
 
-TEST(PlanPreview, PrintsTheMetadataWithTheNextVersion) {
+TEST(PlanPreview, PrintsTheMetadataWithTheNextVersionAndWritesNothing) {
   WorkspaceCli cli;
   EXPECT_EQ(cli.run({"plan", "preview", "--plan", cli.plan}), 0) << cli.console.told;
   EXPECT_NE(cli.console.printed.find("\"version\": \"0.0.7\""), std::string::npos) << cli.console.printed;
   EXPECT_EQ(cli.inventory.reservations, 0);
+  EXPECT_TRUE(cli.inventory.published.empty());
+  EXPECT_TRUE(cli.controller.asked.empty());
+}
+
+/// The latest release that `plan diff` compares with.
+void publish_latest(WorkspaceCli& cli, const std::function<void(release::Metadata&)>& change) {
+  ASSERT_EQ(cli.run({"plan", "preview", "--plan", cli.plan}), 0);
+  release::Metadata metadata = codec::parse_release_json(cli.console.printed).value();
+  change(metadata);
+  cli.inventory.published["quickstart/hello-world-latest"] = metadata;
+}
+
+TEST(PlanDiff, PrintsWhatChangedSinceTheLatestRelease) {
+  WorkspaceCli cli;
+  publish_latest(cli, [](release::Metadata& metadata) {
+    metadata.version = "0.0.6";
+    metadata.inputs[0].fallback = 1.5;
+    metadata.stages.erase("smoke");
+  });
+  EXPECT_EQ(cli.run({"plan", "diff", "--plan", cli.plan}), 0) << cli.console.told;
+  EXPECT_EQ(cli.console.printed,
+            "Change Version from '0.0.6' to '0.0.7'\nChange Inputs[0].Default from '1.5' to 'World'\n"
+            "Add '{\"script\":\"deploy.sh\"}' to Stages[\"smoke\"]\n");
+  EXPECT_EQ(cli.run({"plan", "diff", "--plan", cli.plan, "--exit-code"}), 1);
+  EXPECT_EQ(cli.console.told, "");
+  EXPECT_EQ(cli.inventory.reservations, 0);
+}
+
+TEST(PlanDiff, PrintsNothingWhenNothingChanged) {
+  WorkspaceCli cli;
+  publish_latest(cli, [](release::Metadata&) {});
+  EXPECT_EQ(cli.run({"plan", "diff", "--plan", cli.plan, "--exit-code"}), 0) << cli.console.told;
+  EXPECT_EQ(cli.console.printed + cli.console.told, "");
+}
+
+TEST(PlanDiff, SaysThatThereIsNothingToCompareWith) {
+  WorkspaceCli cli;
+  EXPECT_EQ(cli.run({"plan", "diff", "--plan", cli.plan}), 1);
+  EXPECT_TRUE(cli.console.told.starts_with(
+      "Error: Can't show differences with previous version of \"quickstart/hello-world\", because no other version of "
+      "\"quickstart/hello-world\" exists in the Inventory ("))
+      << cli.console.told;
+  EXPECT_EQ(cli.console.printed, "");
 }
 
 TEST(RunPackage, DoesNotOverwriteUnasked) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <map>
 
 #include "tests/support/cluster.h"
 
@@ -70,6 +71,34 @@ TEST_F(Embedded, QuickStart) {
   EXPECT_FALSE(has(run({"environments", "list"}).out, "release-")) << run({"environments", "list"}).out;
   fs::remove_all(workspace() + "/.escape/state");
   EXPECT_FALSE(has(run({"status"}).out, "quickstart/hello-world"));
+}
+
+/// Every file below a folder with its size and when it was changed.
+std::map<std::string, std::pair<std::uintmax_t, fs::file_time_type>> files_below(const std::string& folder) {
+  std::map<std::string, std::pair<std::uintmax_t, fs::file_time_type>> files;
+  if (!fs::exists(folder)) return files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    files[entry.path()] = {entry.is_regular_file() ? entry.file_size() : 0, entry.last_write_time()};
+  }
+  return files;
+}
+
+TEST_F(Embedded, LookingAtAPlanWritesIntoNoInventory) {
+  write_plan();
+  ASSERT_EQ(run({"plan", "preview"}).exit_status, 0);
+  const Ran first = run({"plan", "diff"});
+  EXPECT_EQ(first.exit_status, 1) << first.all();
+  EXPECT_TRUE(has(first.err, "no other version of \"quickstart/hello-world\" exists in the Inventory (" + folder_))
+      << first.err;
+  EXPECT_TRUE(files_below(folder_ + "/config").empty());
+  ASSERT_EQ(run({"run", "release"}).exit_status, 0);
+  const auto before = files_below(folder_ + "/config");
+  ASSERT_FALSE(before.empty());
+  const Ran preview = run({"plan", "preview"});
+  EXPECT_TRUE(has(preview.out, "\"version\": \"0.0.1\"")) << preview.all();
+  EXPECT_EQ(run({"plan", "diff"}).out, "Change Version from '0.0.0' to '0.0.1'\n");
+  EXPECT_EQ(files_below(folder_ + "/config"), before);
+  EXPECT_EQ(run({"plan", "preview"}).out, preview.out) << "a version was taken";
 }
 
 TEST_F(Embedded, ASecondCommandWaitsAndReadersDoNot) {
