@@ -14,12 +14,14 @@
 #include "controller/inventory/rows.h"
 #include "controller/store/keys.h"
 #include "controller/store/rows.h"
+#include "controller/store/secrets.h"
 #include "shared/base/crypto.h"
 #include "shared/base/text.h"
 #include "shared/codec/codec.h"
 #include "shared/codec/fields.h"
 #include "shared/io/digest.h"
 #include "shared/io/files.h"
+#include "shared/io/key_file.h"
 
 namespace escape::controller {
 
@@ -68,6 +70,7 @@ void describe(V& visit, Manifest& m) {
   visit.required("last_job", m.summary.last_job);
   visit.required("last_event", m.summary.last_event);
   visit("releases", m.summary.releases);
+  visit("secrets_keys", m.summary.secrets_keys);
   visit.required("files", m.files);
 }
 
@@ -100,9 +103,13 @@ Result<> link_or_copy(const std::string& from, const std::string& to) {
   return fail(io::file_error("copy to", to, errno));
 }
 
-Result<> expect_empty(const std::string& folder, const std::string& hint) {
+/// But for `except`, a path.
+Result<> expect_empty(const std::string& folder, const std::string& hint, const std::string& except = {}) {
   if (!io::exists(folder)) return ok();
-  TRY(const std::vector<std::string> names, io::list_folder(folder));
+  TRY(std::vector<std::string> names, io::list_folder(folder));
+  std::erase_if(names, [&](const std::string& name) {
+    return io::absolute_path(io::join_path(folder, name)) == io::absolute_path(except);
+  });
   if (names.empty()) return ok();
   return fail(ErrorKind::conflict, "The folder '" + folder + "' is not empty: '" + names.front() + "' is in it", hint);
 }
@@ -142,7 +149,7 @@ struct Moment {
   }
 };
 
-Result<Moment> take_moment(const std::string& data_folder) {
+Result<Moment> take_moment(const std::string& data_folder, const std::string& key_file) {
   if (!io::exists(io::join_path(data_folder, "db/CURRENT"))) {
     return fail(ErrorKind::not_found, "There is no controller's data in '" + data_folder + "'",
                 "Name the folder with --data, or the settings with --config.");
@@ -157,7 +164,7 @@ Result<Moment> take_moment(const std::string& data_folder) {
     return moment;
   }
   lock.value().describe("pid " + std::to_string(::getpid()) + ": escape-controller backup");
-  TRY(const auto database, store::open_rocksdb(io::join_path(data_folder, "db"), store::Access::read_write));
+  TRY(const auto database, store::open_rocksdb(io::join_path(data_folder, "db"), store::Access::read_write, key_file));
   const std::string parent = io::join_path(data_folder, "checkpoints");
   TRYV(io::make_folders(parent, 0700));
   moment.folder = io::join_path(parent, random_hex(8));
@@ -260,8 +267,9 @@ Result<> check_files(const std::string& folder, Manifest& manifest) {
 }
 
 /// The restored life is above everything that the lost one can have been.
-Result<RestoreSummary> raise_numbers(const std::string& data_folder, const Manifest& manifest, Timestamp now) {
-  TRY(const auto database, store::open_rocksdb(io::join_path(data_folder, "db"), store::Access::read_write));
+Result<RestoreSummary> raise_numbers(const std::string& data_folder, const std::string& key_file,
+                                     const Manifest& manifest, Timestamp now) {
+  TRY(const auto database, store::open_rocksdb(io::join_path(data_folder, "db"), store::Access::read_write, key_file));
   TRY(State state, store::load_state(*database));
   const Micros passed = now - manifest.summary.made_at;
   const auto seconds = static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::seconds>(passed).count());
@@ -282,16 +290,43 @@ Result<RestoreSummary> raise_numbers(const std::string& data_folder, const Manif
   told.data.set("last_event", static_cast<std::int64_t>(state.last_event));
   std::vector<store::Write> batch = store::start_writes(state);
   batch.push_back({store::Table::meta, std::string(store::meta_key::job_floor), store::u64_key(done.job_floor)});
-  store::append_writes(told, batch);
+  store::append_writes(told, batch, database->seal_keys());
   TRYV(database->commit(batch));
   return done;
 }
 
+std::vector<std::string> hex_ids(std::string_view ids) {
+  std::vector<std::string> texts;
+  for (; ids.size() >= SealKeys::id_bytes; ids.remove_prefix(SealKeys::id_bytes)) {
+    texts.push_back(to_hex(ids.substr(0, SealKeys::id_bytes)));
+  }
+  return texts;
+}
+
+/// Before anything is written: without its key the restored database would not open.
+Result<> check_has_keys(const std::string& folder, const std::string& key_file, const Manifest& manifest) {
+  if (manifest.summary.secrets_keys.empty()) return ok();
+  const std::string wanted = "The secrets in the backup '" + folder + "' are sealed with the key " +
+                             join(manifest.summary.secrets_keys, ", ") + ", and ";
+  const std::string hint =
+      "Put the key file there (a copy of the one that the controller had when the backup was made) and run it again. "
+      "Nothing was changed.";
+  const Result<SealKeys> keys = io::read_key_file(key_file);
+  if (!keys && keys.error().kind != ErrorKind::not_found) return fail(keys.error());
+  if (!keys) return fail(ErrorKind::bad_configuration, wanted + "'" + key_file + "' does not exist", hint);
+  for (const std::string& id : manifest.summary.secrets_keys) {
+    if (keys.value().has(from_hex(id))) continue;
+    return fail(ErrorKind::bad_configuration, wanted + "'" + key_file + "' does not hold it", hint);
+  }
+  return ok();
+}
+
 }  // namespace
 
-Result<BackupSummary> make_backup(const std::string& data_folder, const std::string& folder) {
+Result<BackupSummary> make_backup(const std::string& data_folder, const std::string& key_file,
+                                  const std::string& folder) {
   TRYV(expect_empty(folder, "Name a folder that is empty or does not exist."));
-  TRY(const Moment moment, take_moment(data_folder));
+  TRY(const Moment moment, take_moment(data_folder, key_file));
   TRYV(io::make_folders(folder, 0700));
   TRY(const std::vector<std::string> names, files_below(moment.folder));
   const std::string db = io::join_path(folder, "db");
@@ -302,20 +337,23 @@ Result<BackupSummary> make_backup(const std::string& data_folder, const std::str
 
   // What is damaged already must not be found out when it is needed.
   TRYV(store::check_rocksdb(db));
-  TRY(const auto database, store::open_rocksdb(db, store::Access::read_only));
+  TRY(const auto database, store::open_rocksdb(db, store::Access::read_only, key_file));
   TRY(const State state, store::load_state(*database));
   Manifest manifest{.version = ESCAPE_VERSION, .instance = to_hex(state.instance), .summary = {}, .files = {}};
   manifest.summary.made_at = read_clocks().wall;
   manifest.summary.epoch = state.epoch;
   manifest.summary.last_job = state.last_job;
   manifest.summary.last_event = state.last_event;
+  TRY(const std::string ids, store::sealed_with(*database));
+  manifest.summary.secrets_keys = hex_ids(ids);
   TRY(manifest.summary.releases, copy_packages(*database, data_folder, folder));
   TRYV(describe_files(folder, manifest));
   TRYV(complete(folder, manifest));
   return manifest.summary;
 }
 
-Result<RestoreSummary> restore_backup(const std::string& folder, const std::string& data_folder, Timestamp now) {
+Result<RestoreSummary> restore_backup(const std::string& folder, const std::string& data_folder,
+                                      const std::string& key_file, Timestamp now) {
   TRY(Manifest manifest, read_manifest(folder));
   TRYV(check_files(folder, manifest));
   if (now < manifest.summary.made_at) {
@@ -324,7 +362,8 @@ Result<RestoreSummary> restore_backup(const std::string& folder, const std::stri
                     to_rfc3339(manifest.summary.made_at),
                 "Set the clock: numbers that were given since then are passed over by it.");
   }
-  TRYV(expect_empty(data_folder, "Move what is there out of the way, or name another folder with --data."));
+  TRYV(expect_empty(data_folder, "Move what is there out of the way, or name another folder with --data.", key_file));
+  TRYV(check_has_keys(folder, key_file, manifest));
   TRYV(io::make_folders(data_folder, 0700));
   const std::string unfinished = io::join_path(data_folder, half_restored_name);
   TRYV(io::write_file(unfinished, "from " + folder + "\n", 0600));
@@ -337,7 +376,7 @@ Result<RestoreSummary> restore_backup(const std::string& folder, const std::stri
     TRY(const std::string sha256, io::sha256_of_file(to));
     if (sha256 != row.sha256) return fail(ErrorKind::storage, "'" + to + "' does not hold what was written to it");
   }
-  TRY(RestoreSummary done, raise_numbers(data_folder, manifest, now));
+  TRY(RestoreSummary done, raise_numbers(data_folder, key_file, manifest, now));
   TRYV(sync_folders(data_folder));
   TRYV(io::remove_all(unfinished));
   TRYV(io::sync_folder(data_folder));

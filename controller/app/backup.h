@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "shared/base/result.h"
 #include "shared/base/time.h"
@@ -11,6 +12,7 @@
 ///     db/            the database of one moment, while the controller runs or not
 ///     packages/      every release's package
 ///     controller.key
+///                    (not the key to the secrets in the database: sealed values and their key belong apart)
 ///     manifest.json  what it is of, and size and SHA-256 of each file
 ///     complete       SHA-256 of manifest.json; written last: without it the backup is half made
 namespace escape::controller {
@@ -24,13 +26,15 @@ struct BackupSummary {
   std::uint64_t releases = 0;
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
+  std::vector<std::string> secrets_keys{};  ///< ids (hex) of the keys that its secrets are sealed with
 };
 
 /// Asks the controller that works on `data_folder` for a moment of its database, or takes it itself when none runs.
 /// `folder` must be missing or empty; everything in it is on the disk, and was read and found whole, when this returns.
-/// Files are hard links where the file system allows it. Errors: conflict (folder not empty), not_found (no data),
-/// storage.
-Result<BackupSummary> make_backup(const std::string& data_folder, const std::string& folder);
+/// Files are hard links where the file system allows it. `key_file` is read, not copied. Errors: conflict (folder not
+/// empty), not_found (no data), storage, bad_configuration (the wrong key file).
+Result<BackupSummary> make_backup(const std::string& data_folder, const std::string& key_file,
+                                  const std::string& folder);
 
 /// What a restored controller gives to what was lost with the life after the backup.
 struct RestoreSummary {
@@ -39,11 +43,13 @@ struct RestoreSummary {
   std::uint64_t job_floor = 0;  ///< the next job is above every one that can have been given
 };
 
-/// Checks every file first; then fills `data_folder`, which must be missing or empty. Agents take the restored
+/// Checks every file first, and that `key_file` holds the keys to the backup's secrets; then fills `data_folder`, which
+/// must be missing or empty but for that file. Agents take the restored
 /// controller for a later life of the one they know, which a plain copy of its folder is not; numbers of jobs and
 /// events that the lost life may have given are passed over. Errors: conflict (folder not empty, or in use), bad_data
-/// (not a whole backup), storage.
-Result<RestoreSummary> restore_backup(const std::string& folder, const std::string& data_folder, Timestamp now);
+/// (not a whole backup), bad_configuration (the key is missing), storage.
+Result<RestoreSummary> restore_backup(const std::string& folder, const std::string& data_folder,
+                                      const std::string& key_file, Timestamp now);
 
 /// Refused: a restore into the folder began and did not end.
 Result<> check_not_half_restored(const std::string& data_folder);

@@ -68,6 +68,7 @@ Setter level_into(LogLevel& to) {
 
 std::map<std::string, Setter> setters(Config& config) {
   return {{"data", text_into(config.data)},
+          {"secrets_key", text_into(config.secrets_key)},
           {"agents", text_into(config.agents)},
           {"clients", text_into(config.clients)},
           {"events", text_into(config.events)},
@@ -115,6 +116,7 @@ Result<Config> parse_config(std::string_view text, std::string_view file) {
 Result<ServerOptions> to_options(const Config& config) {
   ServerOptions options;
   options.data_folder = config.data;
+  options.secrets_key = config.secrets_key;
   const auto endpoint = [](std::string_view setting, const std::string& text, int port) -> Result<std::string> {
     Result<std::string> made = transport::tcp_endpoint(text, port);
     if (made) return made;

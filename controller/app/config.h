@@ -12,6 +12,7 @@ namespace escape::controller {
 /// controller.yml; every key has a default, so an empty file works.
 struct Config {
   std::string data = "/var/lib/escape";
+  std::string secrets_key;  ///< file with the key to the secrets in the database. Default: DATA/secrets.key
   std::string agents = "0.0.0.0:7771";
   std::string clients = "0.0.0.0:7772";
   std::string events = "0.0.0.0:7773";

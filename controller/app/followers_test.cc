@@ -48,7 +48,7 @@ class FollowersTest : public ::testing::Test {
   }
   void commit(const Change& change) {
     std::vector<store::Write> batch;
-    store::append_writes(change, batch);
+    store::append_writes(change, batch, nullptr);
     ASSERT_TRUE(database->commit(batch));
   }
   void log(const std::string& text) {

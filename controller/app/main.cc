@@ -10,8 +10,10 @@
 
 #include "controller/app/backup.h"
 #include "controller/app/config.h"
+#include "controller/app/reseal.h"
 #include "controller/app/server.h"
 #include "shared/base/log.h"
+#include "shared/base/text.h"
 #include "shared/io/files.h"
 #include "shared/io/service.h"
 
@@ -23,10 +25,13 @@ constexpr const char* usage =
     "usage: escape-controller [--config FILE] [--data FOLDER]\n"
     "       escape-controller backup DIR [--config FILE] [--data FOLDER]\n"
     "       escape-controller restore DIR [--config FILE] [--data FOLDER]\n"
+    "       escape-controller reseal [--config FILE] [--data FOLDER]\n"
     "\n"
     "Runs the controller: state, job engine, inventory and event stream.\n"
     "backup copies its data to DIR (empty or missing), whether it runs or not; restore brings it back into FOLDER\n"
-    "(empty or missing) after every checksum was found right.\n"
+    "(empty or missing) after every checksum was found right. The key to the secrets (FOLDER/secrets.key) is in no\n"
+    "backup: keep a copy of it elsewhere, and put it into FOLDER before restore.\n"
+    "reseal replaces that key while the controller is stopped.\n"
     "\n"
     "  --config FILE   settings (default /etc/escape/controller.yml if it exists; every setting has a default)\n"
     "  --data FOLDER   in place of the setting 'data'\n"
@@ -63,7 +68,7 @@ struct Arguments {
   std::string config = "/etc/escape/controller.yml";
   bool is_config_given = false;
   std::string data;
-  std::string command;  ///< "backup", "restore", or empty: run
+  std::string command;  ///< "backup", "restore", "reseal", or empty: run
   std::string folder;
 };
 
@@ -75,17 +80,24 @@ Result<controller::Config> settings_of(const Arguments& arguments) {
 
 Result<> backup(const Arguments& arguments) {
   TRY(const controller::Config config, settings_of(arguments));
-  TRY(const controller::BackupSummary made, controller::make_backup(config.data, arguments.folder));
+  const std::string key_file = controller::key_file_of(config.data, config.secrets_key);
+  TRY(const controller::BackupSummary made, controller::make_backup(config.data, key_file, arguments.folder));
   std::printf("Backed up to %s: jobs up to %" PRIu64 ", events up to %" PRIu64 ", %" PRIu64 " packages (%" PRIu64
               " files, %" PRIu64 " bytes).\n",
               arguments.folder.c_str(), made.last_job, made.last_event, made.releases, made.files, made.bytes);
+  if (!made.secrets_keys.empty()) {
+    std::printf(
+        "Not in it: the key to its secrets (%s). It is in %s; keep a copy of that file, but not beside the backup.\n",
+        join(made.secrets_keys, ", ").c_str(), key_file.c_str());
+  }
   return ok();
 }
 
 Result<> restore(const Arguments& arguments) {
   TRY(const controller::Config config, settings_of(arguments));
   TRY(const controller::RestoreSummary done,
-      controller::restore_backup(arguments.folder, config.data, read_clocks().wall));
+      controller::restore_backup(arguments.folder, config.data,
+                                 controller::key_file_of(config.data, config.secrets_key), read_clocks().wall));
   std::printf(
       "Restored to %s what was backed up at %s: jobs up to %" PRIu64 ", events up to %" PRIu64 ", %" PRIu64
       " packages, epoch %" PRIu64
@@ -95,6 +107,17 @@ Result<> restore(const Arguments& arguments) {
       "What happened after the backup is not known: enrol again who joined since, remove again who was removed.\n",
       config.data.c_str(), to_rfc3339(done.backup.made_at).c_str(), done.backup.last_job, done.backup.last_event,
       done.backup.releases, done.backup.epoch, done.job_floor, done.epoch);
+  return ok();
+}
+
+Result<> reseal(const Arguments& arguments) {
+  TRY(const controller::Config config, settings_of(arguments));
+  const std::string key_file = controller::key_file_of(config.data, config.secrets_key);
+  TRY(const controller::ResealSummary done, controller::reseal(config.data, key_file));
+  std::printf("Sealed %" PRIu64
+              " rows anew with the key %s, the first in %s: keep a copy of that file.\n"
+              "The keys behind it open older backups; remove their lines when those are gone.\n",
+              done.rows, done.key.c_str(), key_file.c_str());
   return ok();
 }
 
@@ -136,6 +159,11 @@ Result<Arguments> parse_arguments(int argc, char** argv) {
   }
   const std::vector<std::string> words(argv + optind, argv + argc);
   if (words.empty()) return arguments;
+  if (words[0] == "reseal") {
+    if (words.size() != 1) return fail(ErrorKind::usage, "'" + words[1] + "' is not expected here", usage);
+    arguments.command = words[0];
+    return arguments;
+  }
   if (words[0] != "backup" && words[0] != "restore") {
     return fail(ErrorKind::usage, "'" + words[0] + "' is not expected here", usage);
   }
@@ -149,6 +177,7 @@ Result<> carry_out(int argc, char** argv) {
   TRY(const Arguments arguments, parse_arguments(argc, argv));
   if (arguments.command == "backup") return backup(arguments);
   if (arguments.command == "restore") return restore(arguments);
+  if (arguments.command == "reseal") return reseal(arguments);
   return run(arguments);
 }
 

@@ -33,7 +33,7 @@ class QueriesTest : public ::testing::Test {
   }
   void save(const Change& change) {
     std::vector<store::Write> batch;
-    store::append_writes(change, batch);
+    store::append_writes(change, batch, nullptr);
     ASSERT_TRUE(database->commit(batch));
   }
   void save_jobs() {

@@ -58,6 +58,10 @@ Result<io::FileLock> lock_data(const std::string& folder) {
 
 }  // namespace
 
+std::string key_file_of(const std::string& data_folder, const std::string& setting) {
+  return setting.empty() ? io::join_path(data_folder, "secrets.key") : setting;
+}
+
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 
@@ -147,7 +151,8 @@ Result<> Server::Impl::open() {
 Result<> Server::Impl::open_life() {
   const bool may_wait = !options.settings.is_embedded;
   TRY(database, store::open_rocksdb(io::join_path(options.data_folder, "db"),
-                                    may_wait ? store::Access::write_when_possible : store::Access::read_write));
+                                    may_wait ? store::Access::write_when_possible : store::Access::read_write,
+                                    key_file_of(options.data_folder, options.secrets_key)));
   TRY(State state, store::load_state(*database));
   if (state.instance.empty()) state.instance = random_bytes(16);
   ++state.epoch;
@@ -273,7 +278,7 @@ void Server::Impl::decide(const Input& input, Now now) {
 
 Result<> Server::Impl::commit() {
   std::vector<store::Write> batch = std::move(released.rows);
-  for (const Change& change : turn.changes) store::append_writes(change, batch);
+  for (const Change& change : turn.changes) store::append_writes(change, batch, database->seal_keys());
   const Result<> committed = batch.empty() ? ok() : database->commit(batch);
   for (const auto& tell : released.waiting) tell(committed);
   released = {};

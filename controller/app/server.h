@@ -17,6 +17,7 @@ namespace escape::controller {
 
 struct ServerOptions {
   std::string data_folder;                   ///< db/, packages/, controller.key
+  std::string secrets_key{};                 ///< the key file of the database; empty: see `key_file_of`
   std::vector<std::string> agent_endpoints;  ///< "tcp://0.0.0.0:7771" or "inproc://agents"
   std::vector<std::string> client_endpoints;
   std::string events_endpoint;  ///< empty: no stream (embedded)
@@ -31,6 +32,9 @@ struct ServerOptions {
   /// Embedded: releases come from here instead of this controller's own inventory. Not owned; outlives the server.
   inventory::Client* inventory = nullptr;
 };
+
+/// Where the key to the secrets in a data folder is, unless a setting says otherwise: "DATA/secrets.key".
+std::string key_file_of(const std::string& data_folder, const std::string& setting);
 
 /// The controller: sockets, store and clock around the core. One turn of its loop takes everything that is ready, lets
 /// the core decide on each, commits one batch with one sync, and only then sends (design.md §3).

@@ -179,7 +179,8 @@ Result<std::unique_ptr<cli::Link>> read_workspace(WorkspaceOptions options) {
   std::unique_ptr<store::Database> database = store::make_memory_database();
   if (io::exists(folder)) {
     Result<io::FileLock> lock = io::FileLock::try_exclusive(lock_file(options.folder));
-    TRY(database, store::open_rocksdb(folder, store::Access::read_only));
+    const std::string key_file = controller::key_file_of(state_folder(options.folder), {});
+    TRY(database, store::open_rocksdb(folder, store::Access::read_only, key_file));
     if (lock) {
       TRY(controller::State state, store::load_state(*database));
       if (!state.jobs.empty()) {

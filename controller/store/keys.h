@@ -23,6 +23,9 @@
 ///                  "job_floor"                           u64: jobs up to this number were given in a life that was
 ///                                                        lost (restore.cc)
 ///                  "migration"                           u32 schema, text: how far a migration to it has come
+///                  "sealed_with"                         ids (8 bytes each) of the keys that values may be sealed with
+///                  "rewrite"                             empty: old bytes of values that were sealed are still in
+///                  files
 ///   environments   name                                  row Environment
 ///   deployments    (environment) name                    row Deployment
 ///   jobs           'd' (environment) (deployment) ~job   empty: jobs of a deployment, newest first
@@ -52,6 +55,8 @@ inline constexpr std::string_view epoch = "epoch";
 inline constexpr std::string_view schema = "schema";
 inline constexpr std::string_view job_floor = "job_floor";
 inline constexpr std::string_view migration = "migration";
+inline constexpr std::string_view sealed_with = "sealed_with";
+inline constexpr std::string_view rewrite = "rewrite";
 }  // namespace meta_key
 
 std::string u32_key(std::uint32_t number);

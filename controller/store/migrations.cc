@@ -3,6 +3,7 @@
 #include <array>
 
 #include "controller/store/keys.h"
+#include "controller/store/secrets.h"
 #include "shared/base/log.h"
 
 namespace escape::store {
@@ -41,6 +42,7 @@ Result<> run(Database& database, const Migration& migration) {
 std::span<const Migration> migrations() {
   static const std::array all{
       Migration{2, "a job's log is as long as its entries say", count_logs_by_their_keys},
+      Migration{3, "values of inputs, outputs and variables are sealed", seal_all},
   };
   static_assert(all.size() + 1 == schema_version);
   return all;

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "controller/store/keys.h"
 #include "controller/store/rows.h"
@@ -81,6 +83,40 @@ TEST(Migrations, OneForEachSchemaInOrder) {
   EXPECT_EQ(schema, schema_version);
 }
 
+/// Bytes of every file in the folder.
+std::string bytes_in(const std::string& folder) {
+  std::string all;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    std::ifstream in(entry.path(), std::ios::binary);
+    all.append(std::istreambuf_iterator<char>(in), {});
+  }
+  return all;
+}
+
+/// A database that the program of schema 2 left in the middle of a job whose inputs and outputs hold these secrets.
+TEST(Migrations, SecretsOfSchema2AreSealedAndLeaveTheFiles) {
+  constexpr const char* secrets[] = {"golden-secret-input-4711", "golden-secret-output-4712"};
+  TempFolder temp;
+  const std::string folder = temp.path() + "/db";
+  const std::string key_file = temp.path() + "/secrets.key";
+  fs::copy(fs::path(ESCAPE_SOURCE_DIR) / "controller/store/golden/schema-2", folder);
+  const controller::State before = load_state(*open_rocksdb(folder, Access::read_only, key_file).value()).value();
+  EXPECT_FALSE(fs::exists(key_file)) << "reading writes nothing";
+  ASSERT_EQ(before.jobs.size(), 1u);
+  EXPECT_EQ(*before.jobs.begin()->second.inputs.find("password")->as_string(), secrets[0]);
+  for (const char* secret : secrets) ASSERT_NE(bytes_in(folder).find(secret), std::string::npos) << secret;
+  {
+    const auto opened = open_rocksdb(folder, Access::read_write, key_file);
+    ASSERT_TRUE(opened) << opened.error().message;
+    EXPECT_EQ(schema_of(*opened.value()).value(), schema_version);
+    EXPECT_EQ(load_state(*opened.value()).value(), before);
+    for (const char* secret : secrets) EXPECT_EQ(bytes_in(folder).find(secret), std::string::npos) << secret;
+  }
+  EXPECT_EQ(load_state(*open_rocksdb(folder, Access::read_write, key_file).value()).value(), before);
+  const std::string kept = folder + ".schema-2";
+  EXPECT_EQ(load_state(*open_rocksdb(kept, Access::read_only, key_file).value()).value(), before);
+}
+
 /// A database that the program of schema 1 left in the middle of a job: its bytes are kept beside this test.
 TEST(Migrations, ADatabaseOfSchema1IsReadAndKept) {
   TempFolder temp;
@@ -88,7 +124,7 @@ TEST(Migrations, ADatabaseOfSchema1IsReadAndKept) {
   fs::copy(fs::path(ESCAPE_SOURCE_DIR) / "controller/store/golden/schema-1", folder);
   controller::State before;
   {
-    Result<std::unique_ptr<Database>> old = open_rocksdb(folder, Access::read_only);
+    Result<std::unique_ptr<Database>> old = open_rocksdb(folder, Access::read_only, temp.path() + "/secrets.key");
     ASSERT_TRUE(old) << old.error().message;
     EXPECT_EQ(schema_of(*old.value()).value(), 1u) << "reading writes nothing";
     Result<controller::State> state = load_state(*old.value());
@@ -100,13 +136,14 @@ TEST(Migrations, ADatabaseOfSchema1IsReadAndKept) {
   EXPECT_GT(job.log_entries, 3u);
   EXPECT_EQ(job.phase, controller::JobPhase::running);
   {
-    Result<std::unique_ptr<Database>> opened = open_rocksdb(folder, Access::read_write);
+    Result<std::unique_ptr<Database>> opened = open_rocksdb(folder, Access::read_write, temp.path() + "/secrets.key");
     ASSERT_TRUE(opened) << opened.error().message;
     EXPECT_EQ(schema_of(*opened.value()).value(), schema_version);
     EXPECT_EQ(load_state(*opened.value()).value(), before);
     EXPECT_EQ(read_log(*opened.value(), job.number, 1, 1000, 1 << 20).value().size(), job.log_entries);
   }
-  Result<std::unique_ptr<Database>> kept = open_rocksdb(folder + ".schema-1", Access::read_only);
+  Result<std::unique_ptr<Database>> kept =
+      open_rocksdb(folder + ".schema-1", Access::read_only, temp.path() + "/secrets.key");
   ASSERT_TRUE(kept) << kept.error().message;
   EXPECT_EQ(schema_of(*kept.value()).value(), 1u);
   EXPECT_EQ(load_state(*kept.value()).value(), before);

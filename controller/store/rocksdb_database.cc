@@ -19,7 +19,9 @@
 
 #include "controller/store/keys.h"
 #include "controller/store/migrations.h"
+#include "controller/store/progress.h"
 #include "controller/store/rocksdb_errors.h"
+#include "controller/store/secrets.h"
 #include "controller/store/store.h"
 #include "shared/base/log.h"
 #include "shared/base/text.h"
@@ -150,6 +152,7 @@ struct OpenDatabase {
   rocksdb::ColumnFamilyHandle* family(Table table) const { return families[static_cast<std::size_t>(table)]; }
 };
 using Shared = std::shared_ptr<const OpenDatabase>;
+using SharedKeys = std::shared_ptr<const SealKeys>;
 
 Result<std::optional<std::string>> get_row(const OpenDatabase& open, const rocksdb::Snapshot* snapshot, Table table,
                                            std::string_view key) {
@@ -184,7 +187,7 @@ Result<> scan_rows(const OpenDatabase& open, const rocksdb::Snapshot* snapshot, 
 
 class RocksSnapshot : public Reader {
  public:
-  explicit RocksSnapshot(Shared open) : open_(std::move(open)) {
+  RocksSnapshot(Shared open, SharedKeys keys) : open_(std::move(open)), keys_(std::move(keys)) {
     // What is open for reading alone never changes.
     if (open_->access == Access::read_write) snapshot_ = open_->db->GetSnapshot();
   }
@@ -198,9 +201,11 @@ class RocksSnapshot : public Reader {
                 const std::function<bool(std::string_view, std::string_view)>& visit) const override {
     return scan_rows(*open_, snapshot_, table, from, to, order, visit);
   }
+  const SealKeys* seal_keys() const override { return keys_.get(); }
 
  private:
   Shared open_;
+  SharedKeys keys_;
   const rocksdb::Snapshot* snapshot_ = nullptr;
 };
 
@@ -323,41 +328,6 @@ Result<> make_folder(const std::string& folder) {
   return ok();
 }
 
-Error damaged_log(const std::string& folder, const std::string& how) {
-  return {ErrorKind::storage,
-          "The log of the database in '" + folder + "' is damaged: " + how,
-          "Restore the folder from a backup.",
-          {}};
-}
-
-/// A line of its own file: the newest commit that is known to be on the disk, and its complement.
-std::string progress_file(const std::string& folder) { return io::join_path(folder, "progress"); }
-
-std::string progress_line(std::uint64_t sequence) {
-  return to_hex(u64_key(sequence)) + " " + to_hex(u64_key(~sequence)) + "\n";
-}
-
-/// In place: a torn line is of a later sequence than the one before, and is passed over.
-Result<> write_progress(const std::string& folder, std::uint64_t sequence) {
-  const std::string path = progress_file(folder);
-  TRY(const io::Fd file, io::open_file(path, O_WRONLY | O_CREAT, 0600));
-  TRYV(io::write_all(file, progress_line(sequence), path));
-  if (::fdatasync(file.get()) != 0) return fail(io::file_error("write", path, errno));
-  return ok();
-}
-
-Result<> check_progress(const std::string& folder, std::uint64_t sequence) {
-  const Result<std::string> line = io::read_file(progress_file(folder));
-  if (!line || line.value().size() < 2 * sizeof sequence) return ok();
-  const std::optional<std::uint64_t> noted = parse_u64(from_hex(line.value().substr(0, 2 * sizeof sequence)));
-  const bool is_whole = noted && line.value() == progress_line(*noted);
-  if (!is_whole || *noted <= sequence) return ok();
-  Error error = damaged_log(folder, "its end is lost (it ends at " + std::to_string(sequence) + ", and " +
-                                        std::to_string(*noted) + " was on the disk)");
-  error.hint += " To go on without what is lost, remove the file '" + progress_file(folder) + "'.";
-  return fail(std::move(error));
-}
-
 /// Opening to write takes the torn end of any log for the end of a life, also where a later log goes on behind what is
 /// lost. Point in time stops there, so a log without a gap ends at the same commit both ways.
 Result<std::uint64_t> end_of_unbroken_log(const std::string& folder, const FolderContents& contents) {
@@ -439,8 +409,9 @@ Result<Opened> open_folder(const std::string& folder, Access access) {
 /// The mutex is for those who take a snapshot on another thread while the owner opens the folder anew.
 class RocksDatabase : public Database {
  public:
-  RocksDatabase(Opened opened, Access access)
+  RocksDatabase(Opened opened, Access access, std::string key_file)
       : open_(std::move(opened.open)),
+        key_file_(std::move(key_file)),
         is_writer_(access != Access::read_only),
         failed_(std::move(opened.not_writable)) {}
 
@@ -463,13 +434,44 @@ class RocksDatabase : public Database {
   }
   std::unique_ptr<Reader> snapshot() const override {
     const std::lock_guard hold(mutex_);
-    return std::make_unique<RocksSnapshot>(open_);
+    return std::make_unique<RocksSnapshot>(open_, keys_);
   }
   Result<> refresh() override {
     if (is_writer_) return ok();
     TRY(Shared fresh, open_reader(open_->folder));
     replace(std::move(fresh));
+    return take_keys();
+  }
+  const SealKeys* seal_keys() const override { return keys_.get(); }
+  /// After what is open has changed. The database may have been sealed with another key since.
+  Result<> take_keys() {
+    if (failed_ && key_file_is_to_be_made()) return fail(*failed_);
+    TRY(SealKeys keys, keys_for(*this, open_->folder, key_file_, is_writable()));
+    const std::lock_guard hold(mutex_);
+    keys_ = std::make_shared<const SealKeys>(std::move(keys));
     return ok();
+  }
+  /// Before anything is sealed with it.
+  Result<> note_key() {
+    if (keys_->empty()) return ok();
+    TRY(const std::string ids, sealed_with(*this));
+    const std::optional<Write> note = note_first_key(ids, *keys_);
+    return note ? commit({*note}) : ok();
+  }
+  /// What was replaced is in no file any more when this returns.
+  Result<> rewrite() {
+    std::vector<rocksdb::ColumnFamilyHandle*> families;
+    for (rocksdb::ColumnFamilyHandle* family : open_->families) {
+      if (family) families.push_back(family);
+    }
+    rocksdb::Status status = open_->db->Flush(rocksdb::FlushOptions(), families);
+    rocksdb::CompactRangeOptions whole;
+    whole.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+    for (rocksdb::ColumnFamilyHandle* family : families) {
+      if (status.ok()) status = open_->db->CompactRange(whole, family, nullptr, nullptr);
+    }
+    if (status.ok()) return ok();
+    return fail(to_error(status, "write to the database", open_->folder));
   }
   Result<> reopen() override {
     if (!is_writer_ || !failed_) return ok();
@@ -505,6 +507,10 @@ class RocksDatabase : public Database {
   }
 
  private:
+  bool key_file_is_to_be_made() const {
+    const Result<std::string> ids = sealed_with(*this);
+    return !key_file_.empty() && !io::exists(key_file_) && ids && ids.value().empty();
+  }
   bool is_open_for_writing() const { return open_->access == Access::read_write; }
   Result<> write(const std::vector<Write>& batch) {
     rocksdb::WriteBatch writes;
@@ -527,6 +533,8 @@ class RocksDatabase : public Database {
 
   mutable std::mutex mutex_;
   Shared open_;
+  std::string key_file_;
+  SharedKeys keys_ = std::make_shared<const SealKeys>();
   bool is_writer_;
   std::optional<Error> failed_;  ///< why nothing is written until `reopen`
   std::uint64_t noted_ = 0;      ///< what note_progress wrote last
@@ -536,23 +544,38 @@ class RocksDatabase : public Database {
 Result<> migrate_after_copy(RocksDatabase& database, const std::string& folder) {
   if (!database.is_writable()) return ok();
   TRY(const std::uint32_t schema, schema_of(database));
-  if (schema == schema_version) return ok();
+  if (schema == schema_version) return database.note_key();
   const std::string copy = folder + ".schema-" + std::to_string(schema);
   if (!io::exists(copy)) {
     TRYV(database.checkpoint(copy));
     TRYV(io::sync_folder(io::parent_path(copy)));
-    log_info("the database as it was is kept in '{}'", copy);
+    log_info("the database as it was is kept in '{}'{}", copy,
+             schema < first_sealed_schema
+                 ? ": values of inputs and outputs, secret ones too, are in clear there, so remove it soon"
+                 : "");
   }
+  TRYV(database.note_key());
   return migrate(database, migrations());
+}
+
+/// What was sealed, or sealed anew, has left its old bytes in logs and tables.
+Result<> rewrite_if_due(RocksDatabase& database) {
+  if (!database.is_writable()) return ok();
+  TRY(const std::optional<std::string> due, database.get(Table::meta, meta_key::rewrite));
+  if (!due) return ok();
+  TRYV(database.rewrite());
+  return database.commit({{Table::meta, std::string(meta_key::rewrite), std::nullopt}});
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Database>> open_rocksdb(const std::string& folder, Access access) {
+Result<std::unique_ptr<Database>> open_rocksdb(const std::string& folder, Access access, const std::string& key_file) {
   TRY(Opened opened, open_folder(folder, access));
-  auto database = std::make_unique<RocksDatabase>(std::move(opened), access);
+  auto database = std::make_unique<RocksDatabase>(std::move(opened), access, key_file);
+  TRYV(database->take_keys());
   if (access != Access::read_only) {
     TRYV(migrate_after_copy(*database, folder));
+    TRYV(rewrite_if_due(*database));
   }
   return std::unique_ptr<Database>(std::move(database));
 }

@@ -6,11 +6,15 @@
 
 namespace escape::store {
 
-std::string name_of_row(Table table, std::string_view key) {
+std::string_view name_of_table(Table table) {
   static constexpr std::array<std::string_view, table_count> names{
       "meta",       "environments", "deployments", "jobs",   "tasks",   "agents",
       "principals", "locks",        "requests",    "events", "job_log", "inventory"};
-  return std::string(names[static_cast<std::size_t>(table)]) + " " + to_hex(key);
+  return names[static_cast<std::size_t>(table)];
+}
+
+std::string name_of_row(Table table, std::string_view key) {
+  return std::string(name_of_table(table)) + " " + to_hex(key);
 }
 
 namespace detail {
@@ -32,10 +36,13 @@ Result<Value> open_row(std::string_view bytes) {
 }
 
 Error unreadable_row(Table table, std::string_view key, const Error& why) {
+  const std::string message = "Cannot read the row '" + name_of_row(table, key) + "' of the database: " + describe(why);
+  if (why.kind == ErrorKind::bad_configuration) {
+    return Error{why.kind, message, "Bring the key file back from where you keep a copy of it.", {}};
+  }
   // A hint comes with a newer version alone; all else that cannot be read is damage.
   const bool is_newer = !why.hint.empty();
-  return Error{is_newer ? ErrorKind::bad_data : ErrorKind::storage,
-               "Cannot read the row '" + name_of_row(table, key) + "' of the database: " + describe(why),
+  return Error{is_newer ? ErrorKind::bad_data : ErrorKind::storage, message,
                is_newer ? why.hint : "Restore the data folder from a backup."};
 }
 

@@ -10,8 +10,9 @@
 /// The controller's rows in the store: what each Change writes, and what reads ask for.
 namespace escape::store {
 
-/// The writes of one change: the row and its index entries. Values carry their row version.
-void append_writes(const controller::Change& change, std::vector<Write>& batch);
+/// The writes of one change: the row and its index entries. Values carry their row version. `keys`: those of the
+/// database that the batch is for.
+void append_writes(const controller::Change& change, std::vector<Write>& batch, const SealKeys* keys);
 
 /// At start: all small tables, unsettled jobs with their tasks and plans. Does not raise the epoch. A new database
 /// gives an empty `instance`: the caller sets 16 random bytes. Errors: storage naming the row that cannot be read;

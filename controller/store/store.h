@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "shared/base/result.h"
+#include "shared/base/seal.h"
 
 /// Ordered keys and values with atomic synced batches: RocksDB in the programs, a map in tests. The only folder that
 /// sees rocksdb. Key layout: keys.h.
@@ -48,6 +49,8 @@ class Reader {
   /// false.
   virtual Result<> scan(Table table, std::string_view from, std::string_view to, Order order,
                         const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
+  /// What values of variables are sealed with (secrets.h); null: they are in clear, which is for memory alone.
+  virtual const SealKeys* seal_keys() const { return nullptr; }
 };
 
 class Database : public Reader {
@@ -81,7 +84,11 @@ enum class Access { read_write, read_only, write_when_possible };
 /// corruption or a full disk, bad_data for a newer schema than `schema_version`; not_found for read_only without a
 /// database. An older schema is migrated, after a checkpoint "FOLDER.schema-N" beside the folder; read_only reads it as
 /// it is.
-Result<std::unique_ptr<Database>> open_rocksdb(const std::string& folder, Access access);
+///
+/// `key_file`: what values of variables are sealed with, made with the first row; empty for a database without such.
+/// Error: bad_configuration when it is missing or does not hold the key that they are sealed with.
+Result<std::unique_ptr<Database>> open_rocksdb(const std::string& folder, Access access,
+                                               const std::string& key_file = {});
 
 /// Reads every byte of a database that nobody writes to, against its checksums. Error: storage, naming the file.
 Result<> check_rocksdb(const std::string& folder);
@@ -93,7 +100,8 @@ std::unique_ptr<Database> make_memory_database();
 std::string end_of_prefix(std::string_view prefix);
 
 /// 1: the first. 2: the length of a live job's log is that of the log, no longer that in its row; meta "job_floor".
-/// Each has its migration in migrations.cc.
-inline constexpr std::uint32_t schema_version = 2;
+/// 3: values of variables are sealed (secrets.h). Each has its migration in migrations.cc.
+inline constexpr std::uint32_t schema_version = 3;
+inline constexpr std::uint32_t first_sealed_schema = 3;
 
 }  // namespace escape::store

@@ -225,7 +225,7 @@ void ControllerNode::commit() {
     kill(false);
     return on_died();
   }
-  for (const Change& change : turn_.changes) store::append_writes(change, batch_);
+  for (const Change& change : turn_.changes) store::append_writes(change, batch_, nullptr);
   if (dies_here(CrashPoint::batch_lost)) return;
   is_committing_ = true;
   parts_.world->after(disk_.latency(random_), [this, life = life_] {
@@ -238,8 +238,8 @@ void ControllerNode::commit() {
       std::vector<Change> events, others;
       for (const Change& change : turn_.changes) (is_event(change) ? events : others).push_back(change);
       std::vector<store::Write> event_rows, other_rows;
-      for (const Change& change : others) store::append_writes(change, other_rows);
-      for (const Change& change : events) store::append_writes(change, event_rows);
+      for (const Change& change : others) store::append_writes(change, other_rows, nullptr);
+      for (const Change& change : events) store::append_writes(change, event_rows, nullptr);
       disk_.sync(other_rows, others);
       if (dies_here(CrashPoint::batch_kept)) return;
       disk_.sync(event_rows, events);

@@ -65,7 +65,7 @@ void Herd::enrol() {
   cluster_.kill_controller();
   const std::string data = cluster_.folder() + "/controller";
   {
-    auto opened = store::open_rocksdb(data + "/db", store::Access::read_write);
+    auto opened = store::open_rocksdb(data + "/db", store::Access::read_write, data + "/secrets.key");
     must(opened.has_value(), "the controller's store does not open");
     std::vector<store::Write> batch;
     const Timestamp now = read_clocks().wall;
@@ -76,9 +76,10 @@ void Herd::enrol() {
       agent.environment = options_.has_own_environments ? agent.name : "herd";
       agent.enrolled_at = now;
       if (options_.has_own_environments || number == 1) {
-        store::append_writes(state::Environment{.name = agent.environment, .inputs = {}, .created_at = now}, batch);
+        store::append_writes(state::Environment{.name = agent.environment, .inputs = {}, .created_at = now}, batch,
+                             opened.value()->seal_keys());
       }
-      store::append_writes(agent, batch);
+      store::append_writes(agent, batch, opened.value()->seal_keys());
     }
     must(opened.value()->commit(batch).has_value(), "the herd could not be enrolled");
   }

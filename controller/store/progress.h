@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "shared/base/result.h"
+
+/// The file `progress` of a database's folder: the newest commit that is known to be on the disk, and its complement.
+namespace escape::store {
+
+/// In place, synced: a torn line is of a later sequence than the one before, and is passed over.
+Result<> write_progress(const std::string& folder, std::uint64_t sequence);
+/// Error: storage when the log ends, at `sequence`, before what the file says.
+Result<> check_progress(const std::string& folder, std::uint64_t sequence);
+
+Error damaged_log(const std::string& folder, const std::string& how);
+
+}  // namespace escape::store
