@@ -1,7 +1,6 @@
 #include "agent/runner/masker.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "shared/base/text.h"
 #include "shared/codec/codec.h"
@@ -12,8 +11,10 @@ namespace {
 constexpr std::string_view base64_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 /// A shorter piece of base64 is too likely to be something else.
 constexpr std::size_t shortest_base64 = 6;
-/// Lines of a secret (a PEM key, say) that are shorter than this are not masked alone.
-constexpr std::size_t shortest_line = 8;
+/// Lines of a secret (a PEM key, say), and texts within a list, that are shorter than this are not masked alone.
+constexpr std::size_t shortest_part = 8;
+/// Between two characters of base64: "\r\n".
+constexpr std::size_t longest_line_end = 2;
 
 std::string to_base64(std::string_view bytes) {
   std::string text;
@@ -45,24 +46,34 @@ std::string stable_base64(std::string_view value, std::size_t shift) {
   return text.substr(first, last - first);
 }
 
-std::string percent_encoded(std::string_view value, std::string_view digits) {
-  std::string text;
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) || std::string_view("-._~").find(c) != std::string_view::npos) {
-      text += c;
-    } else {
-      text += '%';
-      text += digits[byte >> 4];
-      text += digits[byte & 15];
-    }
-  }
-  return text;
-}
-
 std::string json_escaped(const std::string& value) {
   const std::string quoted = codec::to_json(Value(value));
   return quoted.substr(1, quoted.size() - 2);
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+void collect_texts(const Value& value, std::vector<std::string>& texts) {
+  if (const std::string* text = value.as_string(); text && text->size() >= shortest_part) texts.push_back(*text);
+  if (const Value::List* list = value.as_list()) {
+    for (const Value& item : *list) collect_texts(item, texts);
+  }
+  if (const Value::Object* object = value.as_object()) {
+    for (const auto& [key, item] : *object) collect_texts(item, texts);
+  }
+}
+
+/// Of a variable that is a list or an object, which a script gets as JSON.
+std::vector<std::string> texts_within(const std::string& value) {
+  std::vector<std::string> texts;
+  if (!value.starts_with('[') && !value.starts_with('{')) return texts;
+  if (const Result<Value> parsed = codec::from_json(value)) collect_texts(parsed.value(), texts);
+  return texts;
 }
 
 }  // namespace
@@ -71,31 +82,74 @@ Masker::Masker(const std::vector<std::pair<std::string, std::string>>& secrets) 
   for (const auto& [name, value] : secrets) {
     if (value.size() < shortest_secret) continue;
     const std::string shown = "‹" + name + "›";
-    add(value, shown);
-    for (const std::string& line : split(value, '\n')) {
-      if (line.size() >= shortest_line) add(line, shown);
-    }
-    add(percent_encoded(value, "0123456789ABCDEF"), shown);
-    add(percent_encoded(value, "0123456789abcdef"), shown);
-    if (is_valid_utf8(value)) add(json_escaped(value), shown);
-    add(to_base64(value), shown);
-    add(in_url_alphabet(to_base64(value)), shown);
-    for (std::size_t shift = 0; shift < 3; ++shift) {
-      const std::string piece = stable_base64(value, shift);
-      if (piece.size() < shortest_base64) continue;
-      add(piece, shown);
-      add(in_url_alphabet(piece), shown);
-    }
+    add_value(value, shown);
+    for (const std::string& text : texts_within(value)) add_value(text, shown);
   }
   std::stable_sort(patterns_.begin(), patterns_.end(),
                    [](const Pattern& a, const Pattern& b) { return a.text.size() > b.text.size(); });
 }
 
-void Masker::add(const std::string& text, const std::string& shown) {
-  const auto is_same = [&](const Pattern& pattern) { return pattern.text == text; };
+void Masker::add_value(const std::string& value, const std::string& shown) {
+  add(value, shown);
+  for (const std::string& line : split(value, '\n')) {
+    if (line.size() >= shortest_part) add(line, shown);
+  }
+  add(value, shown, Form::percent);
+  if (is_valid_utf8(value)) add(json_escaped(value), shown);
+  add_base64(value, shown);
+}
+
+void Masker::add_base64(const std::string& value, const std::string& shown) {
+  const auto add_both = [&](const std::string& text) {
+    add(text, shown, Form::wrapped);
+    add(in_url_alphabet(text), shown, Form::wrapped);
+  };
+  add_both(to_base64(value));
+  for (std::size_t shift = 0; shift < 3; ++shift) {
+    const std::string piece = stable_base64(value, shift);
+    if (piece.size() >= shortest_base64) add_both(piece);
+  }
+}
+
+void Masker::add(const std::string& text, const std::string& shown, Form form) {
+  const auto is_same = [&](const Pattern& pattern) { return pattern.text == text && pattern.form == form; };
   if (std::any_of(patterns_.begin(), patterns_.end(), is_same)) return;
-  patterns_.push_back({text, shown});
+  patterns_.push_back({text, shown, form});
   begins_[static_cast<unsigned char>(text.front())] = true;
+  if (form != Form::percent) return;
+  begins_['%'] = true;
+  if (text.front() == ' ') begins_['+'] = true;
+}
+
+Masker::Match Masker::match(const Pattern& pattern, std::string_view text) {
+  constexpr Match none;
+  constexpr Match ended{false, true, 0};
+  std::size_t at = 0;
+  std::size_t line_end = 0;
+  for (std::size_t i = 0; i < pattern.text.size();) {
+    const char wanted = pattern.text[i];
+    if (at == text.size()) return ended;
+    const bool is_percent = pattern.form == Form::percent;
+    const bool is_line_end = pattern.form == Form::wrapped && i > 0 && (text[at] == '\n' || text[at] == '\r');
+    if (is_line_end && ++line_end <= longest_line_end) {
+      ++at;
+      continue;
+    }
+    if (is_percent && text[at] == '%') {
+      const auto byte = static_cast<unsigned char>(wanted);
+      if (at + 1 == text.size()) return ended;
+      if (hex_digit(text[at + 1]) != byte >> 4) return none;
+      if (at + 2 == text.size()) return ended;
+      if (hex_digit(text[at + 2]) != (byte & 15)) return none;
+      at += 2;
+    } else if (text[at] != wanted && !(is_percent && wanted == ' ' && text[at] == '+')) {
+      return none;
+    }
+    line_end = 0;
+    ++at;
+    ++i;
+  }
+  return {true, false, at};
 }
 
 std::string Masker::feed(std::string_view bytes) {
@@ -119,16 +173,13 @@ std::string Masker::mask(bool is_end) {
     }
     const std::string_view rest = all.substr(at);
     const Pattern* found = nullptr;
+    Match matched;
     bool must_wait = false;
     for (const Pattern& pattern : patterns_) {
-      if (rest.starts_with(pattern.text)) {
-        found = &pattern;
-        break;
-      }
-      if (!is_end && pattern.text.size() > rest.size() && std::string_view(pattern.text).starts_with(rest)) {
-        must_wait = true;
-        break;
-      }
+      matched = match(pattern, rest);
+      if (matched.is_whole) found = &pattern;
+      must_wait = matched.may_become && !is_end;
+      if (found || must_wait) break;
     }
     if (must_wait) break;
     if (!found) {
@@ -137,7 +188,7 @@ std::string Masker::mask(bool is_end) {
     }
     out += all.substr(plain_from, at - plain_from);
     out += found->shown;
-    at += found->text.size();
+    at += matched.size;
     plain_from = at;
   }
   out += all.substr(plain_from, at - plain_from);
