@@ -89,7 +89,11 @@ void Runs::clean_up() const {
 void Runs::start(const protocol::Offer& offer, const std::string& folder) {
   held_.insert(key_of(offer));
   Result<> launched = launch(offer, folder);
-  if (!launched) add_end(key_of(offer), runner::not_started_result(launched.error()));
+  if (launched) return;
+  runner::RunRequest nothing_ran;
+  nothing_ran.file_to_remove = io::join_path(folder, runner::outputs_file);
+  runner::remove_outputs_file(nothing_ran);
+  add_end(key_of(offer), runner::not_started_result(launched.error()));
 }
 
 Result<> Runs::launch(const protocol::Offer& offer, const std::string& folder) {
@@ -107,13 +111,14 @@ Result<> Runs::launch(const protocol::Offer& offer, const std::string& folder) {
   request.folder = folder;
   request.variables = runner::script_environment(offer, runner::own_environment(), options_.inherit_environment);
   request.secret_variables = offer.secret_variables;
-  if (offer.reads_outputs) request.outputs_file = io::join_path(folder, runner::outputs_file);
+  request.file_to_remove = io::join_path(folder, runner::outputs_file);
+  if (offer.reads_outputs) request.outputs_file = request.file_to_remove;
   request.time_limit = offer.time_limit;
   request.cgroup_home = cgroup_home_;
-  TRYV(runner::write_run_request(task_folder, request));
+  TRYV(runner::write_run_request(task_folder, request, journal_.keys()));
   TRYV(make_output_file(task_folder));
   fault_point("agent.before_launch");
-  TRY(io::Fd process, runner::launch_supervisor(options_.supervisor_path, task_folder));
+  TRY(io::Fd process, runner::launch_supervisor(options_.supervisor_path, task_folder, journal_.keys()));
   fault_point("agent.after_launch");
   watch(key, offer, std::move(process));
   return ok();
@@ -186,7 +191,12 @@ void Runs::watch(const TaskKey& key, const protocol::Offer& offer, io::Fd proces
   descriptors_changed_ = true;
 }
 
-void Runs::add_end(const TaskKey& key, TaskResult result) { happened_.push_back(input::Ended{key, std::move(result)}); }
+void Runs::add_end(const TaskKey& key, TaskResult result) {
+  // Whoever watched the script may have died before it did so.
+  const Result<runner::RunRequest> request = runner::read_run_request(journal_.folder_of(key), journal_.keys());
+  if (request) runner::remove_outputs_file(request.value());
+  happened_.push_back(input::Ended{key, std::move(result)});
+}
 
 void Runs::collect_output() {
   alignas(inotify_event) std::array<char, 16 << 10> buffer;
@@ -276,7 +286,7 @@ void Runs::adopt(const TaskKey& key, const protocol::Offer& offer, bool was_time
              said.empty() ? "" : " (" + said + ")");
   }
   if (!is_new && !was_timer) return watch(key, offer, make_timer(adopt_again_after), true);
-  Result<io::Fd> adopter = runner::launch_adopter(options_.supervisor_path, task_folder);
+  Result<io::Fd> adopter = runner::launch_adopter(options_.supervisor_path, task_folder, journal_.keys());
   if (adopter) return watch(key, offer, std::move(adopter).value());
   if (is_new) log_error("it can't be watched yet, which is tried again: {}", describe(adopter.error()));
   watch(key, offer, make_timer(adopt_again_after), true);
@@ -284,8 +294,9 @@ void Runs::adopt(const TaskKey& key, const protocol::Offer& offer, bool was_time
 
 TaskResult Runs::read_result(const protocol::Offer& offer, const runner::RunResult& run) const {
   const std::string task_folder = journal_.folder_of(key_of(offer));
-  Result<runner::RunRequest> request = runner::read_run_request(task_folder);
-  return runner::to_task_result(run, request ? request.value() : runner::RunRequest{}, offer, task_folder);
+  Result<runner::RunRequest> request = runner::read_run_request(task_folder, journal_.keys());
+  return runner::to_task_result(run, request ? request.value() : runner::RunRequest{}, offer, task_folder,
+                                journal_.keys());
 }
 
 }  // namespace escape::agent

@@ -66,6 +66,25 @@ TEST_F(AgentRuns, AScriptWithInputsAndOutputs) {
   EXPECT_EQ(*result.outputs.find("url"), Value("x"));
   EXPECT_EQ(journal->read_output(key_of(offer), 0, 100).value(), "{\"a\":\"b\"} Hello Stage!\n");
   EXPECT_EQ(result.output_bytes, 23u);
+  EXPECT_FALSE(io::exists(work + "/.escape/outputs.json")) << "values are in it";
+}
+
+/// Nobody is left to do it but the agent.
+TEST_F(AgentRuns, TheOutputsFileOfATaskThatVanishedIsRemoved) {
+  ASSERT_EQ(::system(("mkfifo '" + work + "/ready'").c_str()), 0);
+  offer.writes_outputs_file = true;
+  offer.outputs_before = {{"a", "b"}};
+  start("echo $$ > ready; exec sleep 1000");
+  const pid_t script = std::stoi(io::read_file(work + "/ready").value());
+  EXPECT_TRUE(io::exists(work + "/.escape/outputs.json"));
+  runs.reset();
+  const std::string task = journal->folder_of(key_of(offer));
+  ASSERT_EQ(::kill(static_cast<pid_t>(runner::find_supervisor_mark(task).value()->pid), SIGKILL), 0);
+  ASSERT_EQ(::kill(script, SIGKILL), 0);
+  runs = std::make_unique<Runs>(Runs::Options{ESCAPE_TEST_SUPERVISOR, false}, *journal);
+  EXPECT_EQ(runs->recover(offer).value(), protocol::AgentTaskPhase::running);
+  EXPECT_EQ(wait_for_end().outcome, protocol::TaskOutcome::interrupted);
+  EXPECT_FALSE(io::exists(work + "/.escape/outputs.json"));
 }
 
 TEST_F(AgentRuns, AMissingScriptOrSupervisorEndsTheTask) {

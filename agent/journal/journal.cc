@@ -13,6 +13,7 @@
 #include "shared/base/text.h"
 #include "shared/codec/codec.h"
 #include "shared/codec/fields.h"
+#include "shared/io/key_file.h"
 
 namespace escape::journal {
 
@@ -29,6 +30,7 @@ constexpr const char* settled_name = "settled";
 constexpr const char* offer_name = "offer";
 constexpr const char* finished_name = "finished";
 constexpr const char* output_name = "output";
+constexpr const char* keys_name = "secrets.key";
 
 Error io_error(std::string_view doing, const std::string& path) {
   const int reason = errno;
@@ -38,16 +40,33 @@ Error io_error(std::string_view doing, const std::string& path) {
           {}};
 }
 
-Result<protocol::Offer> read_offer(const std::string& path) {
+/// Disk constant: where a file lies ("offer 12.0.1").
+std::string context_of(const char* name, const TaskKey& key) { return std::string(name) + " " + to_string(key); }
+
+/// A file of the task's folder; an earlier version wrote it in clear.
+Result<std::string> read_sealed(const std::string& folder, const char* name, const TaskKey& key, const SealKeys& keys) {
+  TRY(std::string bytes, io::read_file(io::join_path(folder, name)));
+  if (is_sealed(bytes)) return keys.open(bytes, context_of(name, key));
+  return bytes;
+}
+
+Result<> seal_if_clear(const std::string& folder, const char* name, const TaskKey& key, const SealKeys& keys) {
+  const std::string path = io::join_path(folder, name);
   TRY(const std::string bytes, io::read_file(path));
+  if (is_sealed(bytes)) return ok();
+  return io::write_file(path, keys.seal(bytes, context_of(name, key)), private_file);
+}
+
+Result<protocol::Offer> read_offer(const std::string& folder, const TaskKey& key, const SealKeys& keys) {
+  TRY(const std::string bytes, read_sealed(folder, offer_name, key, keys));
   static const std::string type = protocol::encode(protocol::ToAgent{protocol::Offer{}}).type;
   TRY(protocol::ToAgent message, protocol::decode_to_agent(type, bytes));
   if (auto* offer = std::get_if<protocol::Offer>(&message)) return std::move(*offer);
-  return fail(ErrorKind::bad_data, "'" + path + "' does not hold an offer");
+  return fail(ErrorKind::bad_data, "it does not hold an offer");
 }
 
-Result<agent::TaskResult> read_result(const std::string& path) {
-  TRY(const std::string bytes, io::read_file(path));
+Result<agent::TaskResult> read_result(const std::string& folder, const TaskKey& key, const SealKeys& keys) {
+  TRY(const std::string bytes, read_sealed(folder, finished_name, key, keys));
   TRY(const Value value, codec::from_msgpack(bytes));
   return codec::decode<agent::TaskResult>(value);
 }
@@ -72,7 +91,43 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::string& data_folder) {
   lock.value().describe("pid " + std::to_string(::getpid()));
   std::unique_ptr<Journal> journal(new Journal(data_folder, std::move(lock).value()));
   TRYV(journal->load_settled());
+  TRYV(journal->load_keys());
   return journal;
+}
+
+/// A new key is made only where nothing wants another: a task whose offer does not open would be taken for one that
+/// this agent never had, and run again.
+Result<> Journal::load_keys() {
+  const std::string path = io::join_path(data_folder_, keys_name);
+  Result<SealKeys> keys = io::read_key_file(path);
+  const bool is_missing = !keys && keys.error().kind == ErrorKind::not_found;
+  if (!keys && !is_missing) return fail(std::move(keys).error());
+  if (keys) keys_ = std::move(keys).value();
+  TRY(const std::optional<std::string> foreign, foreign_key());
+  if (foreign) {
+    return fail(ErrorKind::bad_configuration,
+                "Tasks in '" + io::join_path(data_folder_, tasks_name) + "' are sealed with the key " + *foreign +
+                    ", and '" + path + (is_missing ? "' does not exist." : "' does not hold it."),
+                "Bring that file back. If it is lost, remove the folder of tasks: the controller will ask what became "
+                "of them.");
+  }
+  if (!is_missing) return ok();
+  keys_ = SealKeys::make();
+  return io::write_key_file(path, keys_);
+}
+
+/// The id of a key that a task is sealed with and that is not among ours.
+Result<std::optional<std::string>> Journal::foreign_key() const {
+  const std::string tasks = io::join_path(data_folder_, tasks_name);
+  TRY(const std::vector<std::string> names, io::list_folder(tasks));
+  for (const std::string& name : names) {
+    const std::optional<TaskKey> key = agent::parse_task_key(name);
+    if (!key || std::find(settled_.begin(), settled_.end(), *key) != settled_.end()) continue;
+    const Result<std::string> bytes = io::read_file(io::join_path(io::join_path(tasks, name), offer_name));
+    const std::string_view id = bytes ? seal_id_of(bytes.value()) : std::string_view();
+    if (!id.empty() && !keys_.has(id)) return std::optional(to_hex(id));
+  }
+  return std::optional<std::string>();
 }
 
 /// Rewrites the list without what is too old and without a half-written last line, then opens it for appending.
@@ -114,19 +169,21 @@ Result<Journal::Found> Journal::find_all() {
       TRYV(io::remove_all(folder));
       continue;
     }
-    Result<protocol::Offer> offer = read_offer(offer_path);
+    Result<protocol::Offer> offer = read_offer(folder, *key, keys_);
     if (!offer) {
       found.unreadable.push_back(describe(std::move(offer).error().in("while reading '" + offer_path + "'")));
       continue;
     }
+    TRYV(seal_if_clear(folder, offer_name, *key, keys_));
     Kept kept{std::move(offer).value(), {}};
     const std::string finished_path = io::join_path(folder, finished_name);
     if (io::exists(finished_path)) {
-      Result<agent::TaskResult> result = read_result(finished_path);
+      Result<agent::TaskResult> result = read_result(folder, *key, keys_);
       if (!result) {
         found.unreadable.push_back(describe(std::move(result).error().in("while reading '" + finished_path + "'")));
         continue;
       }
+      TRYV(seal_if_clear(folder, finished_name, *key, keys_));
       kept.result = std::move(result).value();
     }
     found.tasks.push_back(std::move(kept));
@@ -135,12 +192,14 @@ Result<Journal::Found> Journal::find_all() {
 }
 
 Result<> Journal::keep_offer(const protocol::Offer& offer) {
-  const std::string folder = folder_of(agent::key_of(offer));
+  const TaskKey key = agent::key_of(offer);
+  const std::string folder = folder_of(key);
   const auto keep = [&]() -> Result<> {
     // Its name is synced once, below, when there is something in it.
     if (::mkdir(folder.c_str(), private_folder) != 0 && errno != EEXIST) return fail(io_error("Couldn't make", folder));
-    TRYV(io::write_file(io::join_path(folder, offer_name), protocol::encode(protocol::ToAgent{offer}).body,
-                        private_file));
+    const std::string body = protocol::encode(protocol::ToAgent{offer}).body;
+    TRYV(
+        io::write_file(io::join_path(folder, offer_name), keys_.seal(body, context_of(offer_name, key)), private_file));
     return io::sync_folder(io::parent_path(folder));
   };
   Result<> kept = keep();
@@ -149,7 +208,8 @@ Result<> Journal::keep_offer(const protocol::Offer& offer) {
 }
 
 Result<> Journal::keep_result(const TaskKey& key, const agent::TaskResult& result) {
-  return io::write_file(io::join_path(folder_of(key), finished_name), codec::to_msgpack(codec::encode(result)),
+  const std::string bytes = codec::to_msgpack(codec::encode(result));
+  return io::write_file(io::join_path(folder_of(key), finished_name), keys_.seal(bytes, context_of(finished_name, key)),
                         private_file);
 }
 

@@ -3,6 +3,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "protocol/messages/agent.h"
+#include "shared/base/text.h"
+#include "shared/codec/codec.h"
+#include "shared/codec/fields.h"
+
 namespace escape::journal::journal_test {
 
 using agent::TaskKey;
@@ -24,10 +29,13 @@ class JournalFiles : public testing::Test {
     protocol::Offer offer;
     offer.task = key.task;
     offer.attempt = key.attempt;
-    offer.variables = {{"INPUT_a", "A"}};
+    offer.variables = {{"INPUT_a", "A"}, {"INPUT_password", secret}};
     return offer;
   }
 
+  std::string bytes_of(const char* file) { return io::read_file(journal->folder_of(key) + "/" + file).value(); }
+
+  static constexpr const char* secret = "kR7vQ2mZx9LwT4sB";
   std::string folder;
   std::unique_ptr<Journal> journal;
   const TaskKey key{{12, 0}, 1};
@@ -51,6 +59,73 @@ TEST_F(JournalFiles, TellsAfterARestartWhatItWasTold) {
   EXPECT_EQ(found.tasks[0].offer.variables.at("INPUT_a"), "A");
   EXPECT_FALSE(found.tasks[0].result);
   EXPECT_EQ(found.tasks[1].result, result);
+}
+
+TEST_F(JournalFiles, OffersAndResultsAreSealed) {
+  open();
+  ASSERT_TRUE(journal->keep_offer(offer_of(key)));
+  agent::TaskResult result;
+  result.outputs = {{"token", secret}};
+  ASSERT_TRUE(journal->keep_result(key, result));
+  for (const char* file : {"offer", "finished"}) {
+    EXPECT_TRUE(is_sealed(bytes_of(file))) << file;
+    EXPECT_EQ(bytes_of(file).find(secret), std::string::npos) << file;
+  }
+  struct stat status{};
+  ASSERT_EQ(::stat((folder + "/secrets.key").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+/// Taken for another task's, it would run another's script.
+TEST_F(JournalFiles, ASealedOfferThatWasMovedIsNotRead) {
+  open();
+  ASSERT_TRUE(journal->keep_offer(offer_of(key)));
+  ASSERT_TRUE(io::make_folders(folder + "/tasks/13.0.1"));
+  ASSERT_TRUE(io::rename(folder + "/tasks/12.0.1/offer", folder + "/tasks/13.0.1/offer"));
+  const Journal::Found found = journal->find_all().value();
+  EXPECT_TRUE(found.tasks.empty());
+  EXPECT_EQ(found.unreadable.size(), 1u);
+}
+
+TEST_F(JournalFiles, WhatAnEarlierVersionWroteInClearIsReadAndSealed) {
+  open();
+  const std::string task = journal->folder_of(key);
+  ASSERT_TRUE(io::make_folders(task));
+  ASSERT_TRUE(io::write_file(task + "/offer", protocol::encode(protocol::ToAgent{offer_of(key)}).body));
+  agent::TaskResult result;
+  result.outputs = {{"token", secret}};
+  ASSERT_TRUE(io::write_file(task + "/finished", codec::to_msgpack(codec::encode(result))));
+  ASSERT_NE(bytes_of("offer").find(secret), std::string::npos);
+  for (int life = 0; life < 2; ++life) {
+    open();
+    const Journal::Found found = journal->find_all().value();
+    ASSERT_EQ(found.tasks.size(), 1u);
+    EXPECT_EQ(found.tasks[0].offer.variables.at("INPUT_password"), secret);
+    EXPECT_EQ(found.tasks[0].result, result);
+    EXPECT_TRUE(is_sealed(bytes_of("offer")) && is_sealed(bytes_of("finished")));
+  }
+}
+
+/// An agent that does not know its tasks any more would let them run again.
+TEST_F(JournalFiles, WithoutTheKeyOfItsTasksItDoesNotOpen) {
+  open();
+  ASSERT_TRUE(journal->keep_offer(offer_of(key)));
+  const std::string id = to_hex(journal->keys().first_id());
+  journal.reset();
+  ASSERT_TRUE(io::rename(folder + "/secrets.key", folder + "/away"));
+  for (const bool has_another : {false, true}) {
+    if (has_another) {
+      ASSERT_TRUE(io::write_file(folder + "/secrets.key", SealKeys::make().to_text(), 0600));
+    }
+    const Result<std::unique_ptr<Journal>> opened = Journal::open(folder);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().kind, ErrorKind::bad_configuration);
+    EXPECT_NE(opened.error().message.find(id), std::string::npos) << opened.error().message;
+    EXPECT_EQ(io::exists(folder + "/secrets.key"), has_another) << "no key is made over those that are wanted";
+  }
+  ASSERT_TRUE(io::rename(folder + "/away", folder + "/secrets.key"));
+  open();
+  EXPECT_EQ(journal->find_all().value().tasks.size(), 1u);
 }
 
 TEST_F(JournalFiles, ASettledTaskLeavesItsIdOnly) {

@@ -13,6 +13,8 @@
 
 #include "agent/runner/ending.h"
 #include "agent/runner/files.h"
+#include "agent/runner/hand_over.h"
+#include "agent/runner/outcome.h"
 #include "agent/runner/process.h"
 #include "agent/runner/scope.h"
 #include "shared/base/fault_point.h"
@@ -106,6 +108,7 @@ int say(const Error& error) {
 
 int adopt(const std::string& task_folder) {
   leave_the_agent();
+  const SealKeys keys = take_keys_from_stdin();
   io::Fd signals = catch_stop_signal();
   const std::string process_file = io::join_path(task_folder, file_name::process);
   const io::Fd lock(::open(process_file.c_str(), O_RDONLY | O_CLOEXEC));
@@ -118,11 +121,12 @@ int adopt(const std::string& task_folder) {
   if (!supervisor.value() || !script.value()) return 0;
   if (Result<> marked = write_adopter_mark(task_folder, mark_of_this_process()); !marked) return say(marked.error());
   fault_point("adopter.after_mark");
-  const Result<RunRequest> request = read_run_request(task_folder);
+  const Result<RunRequest> request = read_run_request(task_folder, keys);
   if (!request) say(request.error());
   RunResult result =
       Adoption(request ? request.value() : RunRequest{}, *supervisor.value(), *script.value(), std::move(signals))
           .run();
+  if (request) remove_outputs_file(request.value());
   sync_output(task_folder, result);
   return write_result_when_there_is_room(task_folder, result);
 }

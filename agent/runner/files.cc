@@ -37,6 +37,22 @@ Result<std::optional<Record>> find_json(const std::string& path) {
   return std::optional<Record>(std::move(record).value());
 }
 
+/// The `run` file. An earlier supervisor wants a command and a folder, and then sees that the number is too high for
+/// it.
+struct RunFile {
+  std::vector<std::string> argv;
+  std::string folder;
+  int version = 1;
+  Binary sealed;
+};
+template <class V>
+void describe(V& visit, RunFile& f) {
+  visit.required("argv", f.argv);
+  visit.required("folder", f.folder);
+  visit("version", f.version);
+  visit("sealed", f.sealed);
+}
+
 template <class Record>
 std::string to_text(const Record& record) {
   return codec::to_json(codec::encode(record), codec::JsonStyle::indented) + "\n";
@@ -89,26 +105,45 @@ Result<> write_unsynced(const std::string& path, std::string_view bytes, unsigne
   return io::rename(temporary, path);
 }
 
-Result<> write_run_request(const std::string& task_folder, const RunRequest& request) {
-  RunRequest ours = request;
-  ours.version = run_format;
-  return write_unsynced(io::join_path(task_folder, file_name::run), codec::to_msgpack(codec::encode(ours)));
+std::string seal_context(const std::string& task_folder, std::string_view file) {
+  return std::string(file) + " " + io::file_name(task_folder);
 }
 
-Result<RunRequest> read_run_request(const std::string& task_folder) {
-  const std::string path = io::join_path(task_folder, file_name::run);
-  TRY(const std::string bytes, io::read_file(path));
-  Result<Value> value = codec::from_msgpack(bytes);
-  if (!value) return fail(std::move(value).error().in("while reading '" + path + "'"));
-  Result<RunRequest> request = codec::decode<RunRequest>(value.value());
-  if (!request) return fail(std::move(request).error().in("while reading '" + path + "'"));
-  if (request.value().version > run_format) {
+Result<> write_run_request(const std::string& task_folder, const RunRequest& request, const SealKeys& keys) {
+  RunRequest ours = request;
+  ours.version = run_format;
+  const std::string sealed =
+      keys.seal(codec::to_msgpack(codec::encode(ours)), seal_context(task_folder, file_name::run));
+  const RunFile file{{}, {}, run_format, Binary{sealed}};
+  return write_unsynced(io::join_path(task_folder, file_name::run), codec::to_msgpack(codec::encode(file)));
+}
+
+namespace {
+
+Result<RunRequest> parse_run_file(const std::string& bytes, const std::string& task_folder, const SealKeys& keys) {
+  TRY(Value value, codec::from_msgpack(bytes));
+  TRY(const RunFile file, codec::decode<RunFile>(value));
+  if (file.version > run_format) {
     return fail(ErrorKind::bad_data,
-                "'" + path + "' was written by a newer agent (format " + std::to_string(request.value().version) +
-                    ", this supervisor knows " + std::to_string(run_format) + ")",
+                "it was written by a newer agent (format " + std::to_string(file.version) + ", this supervisor knows " +
+                    std::to_string(run_format) + ")",
                 "Install Escape again: its programs belong together.");
   }
-  return request;
+  if (!file.sealed.bytes.empty()) {
+    TRY(const std::string opened, keys.open(file.sealed.bytes, seal_context(task_folder, file_name::run)));
+    TRY(value, codec::from_msgpack(opened));
+  }
+  return codec::decode<RunRequest>(value);
+}
+
+}  // namespace
+
+Result<RunRequest> read_run_request(const std::string& task_folder, const SealKeys& keys) {
+  const std::string path = io::join_path(task_folder, file_name::run);
+  TRY(const std::string bytes, io::read_file(path));
+  Result<RunRequest> request = parse_run_file(bytes, task_folder, keys);
+  if (request) return request;
+  return fail(std::move(request).error().in("while reading '" + path + "'"));
 }
 
 /// link(2) fails when the name exists and never shows half a file, so making the mark and writing it are one step. What

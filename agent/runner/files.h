@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "shared/base/result.h"
+#include "shared/base/seal.h"
 #include "shared/base/time.h"
 
 /// What the agent and the supervisor tell each other, as files of the task's folder: neither needs the other to be
@@ -22,17 +23,19 @@ inline constexpr const char* supervisor = "supervisor";  ///< the start mark: wh
 inline constexpr const char* process = "process";     ///< the script's process, written by itself before it becomes it
 inline constexpr const char* adopter = "adopter";     ///< who watches the script after its supervisor has died
 inline constexpr const char* log = "supervisor.log";  ///< what supervisors had to say; empty when all went well
-inline constexpr const char* output = "output";  ///< masked stdout and stderr, in the order in which they were read
-inline constexpr const char* outputs_copy = "outputs.json";  ///< what the script left in its outputs file
+inline constexpr const char* output = "output";    ///< masked stdout and stderr, in the order in which they were read
+inline constexpr const char* outputs = "outputs";  ///< what the script left in its outputs file, sealed
+inline constexpr const char* outputs_copy = "outputs.json";  ///< the same in clear, for an agent of an earlier version
 inline constexpr const char* result = "result";              ///< supervisor → agent: how the script ended
 }  // namespace file_name
 
 /// Disk constants: what this program writes into the files' `version`. A file without one is version 1. Fields are only
 /// added, so old and new programs read each other's; a number goes up when that is not enough:
 /// `run` 2: a supervisor refuses a request with a higher number than its own.
+/// `run` 3: the request, with all variables, is sealed in `sealed`, and the agent hands the key over (hand_over.h).
 /// `supervisor` 2: such a supervisor's script writes `process` before it runs, so that its absence proves that nothing
 /// ran.
-inline constexpr int run_format = 2;
+inline constexpr int run_format = 3;
 inline constexpr int supervisor_format = 2;
 
 /// One script to run.
@@ -42,6 +45,7 @@ struct RunRequest {
   std::map<std::string, std::string> variables;  ///< the whole environment
   std::vector<std::string> secret_variables;     ///< names in `variables` whose values are masked
   std::string outputs_file;                      ///< copied to the task's folder after exit status 0; empty: none
+  std::string file_to_remove;                    ///< when nothing of the script runs any more; empty: none
   Millis time_limit{0};                          ///< 0: none
   Millis grace{10'000};                          ///< between TERM and KILL when the time limit ends it
   std::string cgroup_home;                       ///< the script gets a cgroup of its own below it; empty: none
@@ -54,6 +58,7 @@ void describe(V& visit, RunRequest& r) {
   visit("variables", r.variables);
   visit("secret_variables", r.secret_variables);
   visit("outputs_file", r.outputs_file);
+  visit("file_to_remove", r.file_to_remove);
   visit("time_limit", r.time_limit);
   visit("grace", r.grace);
   visit("cgroup_home", r.cgroup_home);
@@ -124,9 +129,13 @@ Result<> write_unsynced(const std::string& path, std::string_view bytes, unsigne
 /// The content is on the disk; the name is after a sync of its folder. Not at once: for names that nobody reads yet.
 Result<> write_synced_file(const std::string& path, std::string_view bytes);
 
+/// Where a sealed file of a task's folder lies ("run 12.0.1"): it opens nowhere else. The data folder may move.
+std::string seal_context(const std::string& task_folder, std::string_view file);
+
 /// Not synced: until the start mark exists nothing was started, and the file is written again.
-Result<> write_run_request(const std::string& task_folder, const RunRequest& request);
-Result<RunRequest> read_run_request(const std::string& task_folder);
+Result<> write_run_request(const std::string& task_folder, const RunRequest& request, const SealKeys& keys);
+/// Errors: bad_configuration without the key; bad_data of a newer agent.
+Result<RunRequest> read_run_request(const std::string& task_folder, const SealKeys& keys);
 
 /// Makes the start mark, synced; false when there is one already. At most one process ever gets true for a task's
 /// folder, so at most one starts the script, whatever was killed in between.

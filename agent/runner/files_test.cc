@@ -14,6 +14,7 @@ class RunnerFiles : public testing::Test {
   void SetUp() override { folder = io::make_temporary_folder("runner-files").value(); }
   void TearDown() override { (void)io::remove_all(folder); }
   std::string folder;
+  const SealKeys keys = SealKeys::make();
 };
 
 TEST_F(RunnerFiles, RoundTrips) {
@@ -24,8 +25,8 @@ TEST_F(RunnerFiles, RoundTrips) {
   request.secret_variables = {"A"};
   request.outputs_file = "/tmp/o";
   request.time_limit = Millis{5};
-  ASSERT_TRUE(write_run_request(folder, request));
-  const RunRequest back = read_run_request(folder).value();
+  ASSERT_TRUE(write_run_request(folder, request, keys));
+  const RunRequest back = read_run_request(folder, keys).value();
   EXPECT_EQ(back.argv, request.argv);
   EXPECT_EQ(back.variables, request.variables);
   EXPECT_EQ(back.secret_variables, request.secret_variables);
@@ -35,6 +36,20 @@ TEST_F(RunnerFiles, RoundTrips) {
   const RunResult result{RunEnd::timed_out, 143, "r", 7, "full", "x", 9, {12, 13}};
   ASSERT_TRUE(write_run_result(folder, result));
   EXPECT_EQ(*find_run_result(folder).value(), result);
+}
+
+TEST_F(RunnerFiles, TheRequestIsSealed) {
+  RunRequest request;
+  request.argv = {"login", "kR7vQ2mZx9LwT4sB"};
+  request.variables = {{"INPUT_password", "kR7vQ2mZx9LwT4sB"}};
+  ASSERT_TRUE(write_run_request(folder, request, keys));
+  EXPECT_EQ(io::read_file(folder + "/run").value().find("kR7vQ2mZx9LwT4sB"), std::string::npos);
+  EXPECT_EQ(read_run_request(folder, SealKeys()).error().kind, ErrorKind::bad_configuration);
+  EXPECT_EQ(read_run_request(folder, SealKeys::make()).error().kind, ErrorKind::bad_configuration);
+  const std::string other = folder + "/other";
+  ASSERT_TRUE(io::make_folders(other));
+  ASSERT_TRUE(io::rename(folder + "/run", other + "/run"));
+  EXPECT_EQ(read_run_request(other, keys).error().kind, ErrorKind::bad_data) << "it is of another task";
 }
 
 TEST_F(RunnerFiles, OnlyOneMayStart) {
@@ -57,7 +72,7 @@ TEST_F(RunnerFiles, OfThePreviousVersionAreRead) {
       "outputs_file\xa0"
       "\xaatime_limit\x05\xa5grace\xcd\x27\x10");
   ASSERT_TRUE(io::write_file(folder + "/run", run_1));
-  const RunRequest request = read_run_request(folder).value();
+  const RunRequest request = read_run_request(folder, keys).value();
   EXPECT_EQ(request.argv, std::vector<std::string>{"true"});
   EXPECT_EQ(request.time_limit, Millis{5});
   EXPECT_EQ(request.cgroup_home, "");
@@ -78,7 +93,7 @@ TEST_F(RunnerFiles, OfALaterVersionAreReadAsFarAsThatIsSafe) {
                              "\x83\xa4"
                              "argv\x91\xa4true\xa6"
                              "folder\xa4/tmp\xa7version\x63"));
-  const Result<RunRequest> request = read_run_request(folder);
+  const Result<RunRequest> request = read_run_request(folder, keys);
   ASSERT_FALSE(request);
   EXPECT_NE(request.error().message.find("newer agent (format 99"), std::string::npos) << request.error().message;
 }
@@ -94,7 +109,7 @@ TEST_F(RunnerFiles, GarbageIsAnErrorThatNamesTheFile) {
   ASSERT_TRUE(io::write_file(folder + "/result", "{"));
   EXPECT_NE(describe(find_run_result(folder).error()).find(folder + "/result"), std::string::npos);
   ASSERT_TRUE(io::write_file(folder + "/run", "\xc1"));
-  EXPECT_FALSE(read_run_request(folder));
+  EXPECT_FALSE(read_run_request(folder, keys));
 }
 
 TEST(Processes, AreFoundByIdStartTimeAndBoot) {

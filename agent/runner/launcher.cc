@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/runner/hand_over.h"
 #include "agent/runner/process.h"
 #include "agent/runner/scope.h"
 #include "shared/base/fault_point.h"
@@ -23,15 +24,14 @@ constexpr const char* program_name = "escape-supervisor";
 /// posix_spawn's two argument objects, set up for a supervisor and destroyed in any case.
 class SpawnArguments {
  public:
-  /// `log` takes stderr.
-  explicit SpawnArguments(const io::Fd& log) {
+  /// `log` takes stderr; stdin is `keys`, which is none of the first three descriptors.
+  SpawnArguments(const io::Fd& log, const io::Fd& keys) {
     ::posix_spawn_file_actions_init(&actions_);
     ::posix_spawnattr_init(&attributes_);
     // First, for the log itself may be one of the other two when the agent was started without them.
     ::posix_spawn_file_actions_adddup2(&actions_, log.get(), STDERR_FILENO);
-    for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO}) {
-      ::posix_spawn_file_actions_addopen(&actions_, descriptor, "/dev/null", O_RDWR, 0);
-    }
+    ::posix_spawn_file_actions_adddup2(&actions_, keys.get(), STDIN_FILENO);
+    ::posix_spawn_file_actions_addopen(&actions_, STDOUT_FILENO, "/dev/null", O_RDWR, 0);
     ::posix_spawn_file_actions_addclosefrom_np(&actions_, 3);
     sigset_t set;
     ::sigfillset(&set);
@@ -64,9 +64,11 @@ io::Fd open_log(const std::string& task_folder) {
   return log ? std::move(log) : io::Fd(::open("/dev/null", O_WRONLY | O_CLOEXEC));
 }
 
-Result<io::Fd> launch(const std::string& program, const std::string& task_folder, std::vector<std::string> words) {
+Result<io::Fd> launch(const std::string& program, const std::string& task_folder, const SealKeys& keys,
+                      std::vector<std::string> words) {
   const io::Fd log = open_log(task_folder);
-  const SpawnArguments arguments(log);
+  TRY(const io::Fd pipe, keys_in_pipe(keys));
+  const SpawnArguments arguments(log, pipe);
   words.insert(words.begin(), program_name);
   words.push_back(task_folder);
   // The supervisor needs nothing of our environment, and the script's comes in the run file.
@@ -109,12 +111,12 @@ Result<Sighting> look_for_orphan(const std::string& task_folder, const Superviso
 
 }  // namespace
 
-Result<io::Fd> launch_supervisor(const std::string& program, const std::string& task_folder) {
-  return launch(program, task_folder, {});
+Result<io::Fd> launch_supervisor(const std::string& program, const std::string& task_folder, const SealKeys& keys) {
+  return launch(program, task_folder, keys, {});
 }
 
-Result<io::Fd> launch_adopter(const std::string& program, const std::string& task_folder) {
-  return launch(program, task_folder, {"--adopt"});
+Result<io::Fd> launch_adopter(const std::string& program, const std::string& task_folder, const SealKeys& keys) {
+  return launch(program, task_folder, keys, {"--adopt"});
 }
 
 std::string default_supervisor_path() {

@@ -11,10 +11,11 @@ namespace escape::runner {
 
 /// Starts `program` (escape-supervisor) on a task's folder, in a session of its own; it outlives this process. Gives
 /// its pidfd, which becomes readable when it has ended. With posix_spawn: this process may be large and have threads.
-Result<io::Fd> launch_supervisor(const std::string& program, const std::string& task_folder);
+/// `keys`: what the task's files are sealed with, handed over in a pipe.
+Result<io::Fd> launch_supervisor(const std::string& program, const std::string& task_folder, const SealKeys& keys);
 
 /// The same for a script whose supervisor has died: watches it and writes how it ended, starts nothing.
-Result<io::Fd> launch_adopter(const std::string& program, const std::string& task_folder);
+Result<io::Fd> launch_adopter(const std::string& program, const std::string& task_folder, const SealKeys& keys);
 
 /// Beside the running program ("…/bin/../libexec/escape/escape-supervisor"), or in the folder above it.
 std::string default_supervisor_path();

@@ -49,10 +49,23 @@ struct Outputs {
   bool were_given = false;
 };
 
-Result<Outputs> read_outputs(const protocol::Offer& offer, const std::string& task_folder) {
-  const std::string path = io::join_path(task_folder, file_name::outputs_copy);
-  if (!io::exists(path)) return Outputs{};
-  TRY(const std::string text, io::read_file(path, max_outputs_bytes + 1));
+/// What the supervisor kept; empty when the script left nothing.
+Result<std::string> read_outputs_text(const std::string& task_folder, const SealKeys& keys) {
+  constexpr std::size_t seal_bytes = 64;
+  const std::string sealed = io::join_path(task_folder, file_name::outputs);
+  if (io::exists(sealed)) {
+    TRY(const std::string bytes, io::read_file(sealed, max_outputs_bytes + 1 + seal_bytes));
+    Result<std::string> text = keys.open(bytes, seal_context(task_folder, file_name::outputs));
+    if (!text) return fail(std::move(text).error().in("while reading '" + sealed + "'"));
+    return text;
+  }
+  const std::string clear = io::join_path(task_folder, file_name::outputs_copy);  // of an earlier supervisor
+  if (!io::exists(clear)) return std::string();
+  return io::read_file(clear, max_outputs_bytes + 1);
+}
+
+Result<Outputs> read_outputs(const protocol::Offer& offer, const std::string& task_folder, const SealKeys& keys) {
+  TRY(const std::string text, read_outputs_text(task_folder, keys));
   if (text.empty()) return Outputs{};
   const std::string name = std::string("its outputs file '") + outputs_file + "' ";
   if (text.size() > max_outputs_bytes) {
@@ -138,8 +151,8 @@ std::string left_text(const RunResult& run) {
 }
 
 void take_outputs(TaskResult& result, const RunResult& run, const protocol::Offer& offer,
-                  const std::string& task_folder) {
-  Result<Outputs> outputs = run.outputs_error.empty() ? read_outputs(offer, task_folder)
+                  const std::string& task_folder, const SealKeys& keys) {
+  Result<Outputs> outputs = run.outputs_error.empty() ? read_outputs(offer, task_folder, keys)
                                                       : Result<Outputs>(fail(outputs_error(offer, run.outputs_error)));
   if (!outputs) {
     result.outcome = TaskOutcome::failed;
@@ -159,7 +172,11 @@ Result<> prepare_outputs_file(const std::string& folder, const protocol::Offer& 
   return write_unsynced(path, codec::to_json(Value(offer.outputs_before)));
 }
 
-Result<> copy_outputs_file(const std::string& outputs_file, const std::string& task_folder) {
+void remove_outputs_file(const RunRequest& request) {
+  if (!request.file_to_remove.empty()) (void)::unlink(request.file_to_remove.c_str());
+}
+
+Result<> copy_outputs_file(const std::string& outputs_file, const std::string& task_folder, const SealKeys& keys) {
   const io::Fd file(::open(outputs_file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file && errno == ENOENT) return ok();
   const std::string name = "its outputs file '" + outputs_file + "' ";
@@ -178,11 +195,13 @@ Result<> copy_outputs_file(const std::string& outputs_file, const std::string& t
   }
   bytes.resize(filled);
   // Its name is on the disk with the result, whose write syncs the folder.
-  return write_synced_file(io::join_path(task_folder, file_name::outputs_copy), bytes);
+  if (keys.empty()) return write_synced_file(io::join_path(task_folder, file_name::outputs_copy), bytes);
+  return write_synced_file(io::join_path(task_folder, file_name::outputs),
+                           keys.seal(bytes, seal_context(task_folder, file_name::outputs)));
 }
 
 TaskResult to_task_result(const RunResult& run, const RunRequest& request, const protocol::Offer& offer,
-                          const std::string& task_folder) {
+                          const std::string& task_folder, const SealKeys& keys) {
   TaskResult result;
   result.outcome = outcome_of(run);
   result.exit_status = status_of(run);
@@ -192,7 +211,7 @@ TaskResult to_task_result(const RunResult& run, const RunRequest& request, const
     const std::string why = why_it_ended(run, offer);
     result.message = run.end == RunEnd::lost ? interrupted_result(why, 0).message : failure_text(request.argv, why);
   } else if (offer.reads_outputs) {
-    take_outputs(result, run, offer, task_folder);
+    take_outputs(result, run, offer, task_folder, keys);
   }
   if (!run.left.empty()) add_sentence(result.message, left_text(run));
   if (!run.output_error.empty()) {

@@ -23,10 +23,10 @@ class Outcomes : public testing::Test {
     run.end = end;
     run.status = status;
     run.reason = reason;
-    return to_task_result(run, request, offer, folder);
+    return to_task_result(run, request, offer, folder, keys);
   }
   agent::TaskResult with_outputs(const std::string& text) {
-    EXPECT_TRUE(io::write_file(folder + "/outputs.json", text));
+    EXPECT_TRUE(io::write_file(folder + "/outputs", keys.seal(text, seal_context(folder, "outputs"))));
     offer.reads_outputs = true;
     return result_of(RunEnd::exited, 0);
   }
@@ -34,6 +34,7 @@ class Outcomes : public testing::Test {
   std::string folder;
   RunRequest request;
   protocol::Offer offer;
+  const SealKeys keys = SealKeys::make();
 };
 
 TEST_F(Outcomes, OfEveryEnd) {
@@ -70,13 +71,13 @@ TEST_F(Outcomes, WhatCouldNotBeEndedIsNamed) {
   run.end = RunEnd::cancelled;
   run.status = 137;
   run.left = {12};
-  EXPECT_EQ(to_task_result(run, request, offer, folder).message,
+  EXPECT_EQ(to_task_result(run, request, offer, folder, keys).message,
             "Failed to successfully execute command 'sh -c ./x.sh .escape/outputs.json': it was cancelled. Process 12 "
             "could not be ended, even by KILL, and is left on the agent's host.");
-  EXPECT_EQ(to_task_result(run, request, offer, folder).outcome, TaskOutcome::cancelled);
+  EXPECT_EQ(to_task_result(run, request, offer, folder, keys).outcome, TaskOutcome::cancelled);
   run.left = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
   EXPECT_TRUE(
-      to_task_result(run, request, offer, folder)
+      to_task_result(run, request, offer, folder, keys)
           .message.ends_with("Processes 1, 2, 3, 4, 5, 6, 7, 8 and 2 more could not be ended, even by KILL, and "
                              "are left on the agent's host."));
 }
@@ -89,9 +90,25 @@ TEST_F(Outcomes, OutputsAreTypedJson) {
   EXPECT_EQ(*result.outputs.find("hosts"), Value(Value::List{"a", "b"}));
 }
 
+TEST_F(Outcomes, OutputsThatAnEarlierSupervisorLeftInClearAreRead) {
+  ASSERT_TRUE(io::write_file(folder + "/outputs.json", R"({"a":"b"})"));
+  offer.reads_outputs = true;
+  EXPECT_EQ(*result_of(RunEnd::exited, 0).outputs.find("a"), Value("b"));
+}
+
+TEST_F(Outcomes, OutputsThatDoNotOpenFailTheStep) {
+  with_outputs(R"({"a":"b"})");
+  std::string bytes = io::read_file(folder + "/outputs").value();
+  bytes.back() ^= 1;
+  ASSERT_TRUE(io::write_file(folder + "/outputs", bytes));
+  const agent::TaskResult result = result_of(RunEnd::exited, 0);
+  EXPECT_EQ(result.outcome, TaskOutcome::failed);
+  EXPECT_NE(result.message.find("damaged"), std::string::npos) << result.message;
+}
+
 TEST_F(Outcomes, AnEmptyOrMissingFileHasNone) {
   EXPECT_FALSE(with_outputs("").has_outputs);
-  ASSERT_TRUE(io::remove_all(folder + "/outputs.json"));
+  ASSERT_TRUE(io::remove_all(folder + "/outputs"));
   const agent::TaskResult result = result_of(RunEnd::exited, 0);
   EXPECT_EQ(result.outcome, TaskOutcome::ok);
   EXPECT_FALSE(result.has_outputs);
@@ -129,7 +146,7 @@ TEST_F(Outcomes, LostOutputIsSaid) {
   run.end = RunEnd::exited;
   run.output_bytes = 10;
   run.output_error = "the disk is full";
-  const agent::TaskResult result = to_task_result(run, request, offer, folder);
+  const agent::TaskResult result = to_task_result(run, request, offer, folder, keys);
   EXPECT_EQ(result.outcome, TaskOutcome::ok);
   EXPECT_EQ(result.message, "Output behind byte 10 is lost: the disk is full");
 }
@@ -146,8 +163,8 @@ TEST_F(Outcomes, TheOutputsFileIsMadeBeforeTheStep) {
 }
 
 TEST_F(Outcomes, OnlyAPlainFileIsCopied) {
-  EXPECT_TRUE(copy_outputs_file(folder + "/none", folder));
-  EXPECT_FALSE(copy_outputs_file(folder, folder));
+  EXPECT_TRUE(copy_outputs_file(folder + "/none", folder, keys));
+  EXPECT_FALSE(copy_outputs_file(folder, folder, keys));
 }
 
 }  // namespace escape::runner::outcome_test

@@ -20,6 +20,7 @@
 #include "agent/runner/child.h"
 #include "agent/runner/ending.h"
 #include "agent/runner/files.h"
+#include "agent/runner/hand_over.h"
 #include "agent/runner/masker.h"
 #include "agent/runner/outcome.h"
 #include "agent/runner/process.h"
@@ -214,8 +215,8 @@ RunResult not_started(std::string reason) {
   return result;
 }
 
-RunResult run_script(const std::string& task_folder, io::Fd signals) {
-  const Result<RunRequest> request = read_run_request(task_folder);
+RunResult run_script(const std::string& task_folder, const SealKeys& keys, io::Fd signals) {
+  const Result<RunRequest> request = read_run_request(task_folder, keys);
   if (!request) return not_started(describe(request.error()));
   OutputFile output(io::join_path(task_folder, file_name::output), secrets_of(request.value()));
   int ends[2] = {-1, -1};
@@ -224,7 +225,10 @@ RunResult run_script(const std::string& task_folder, io::Fd signals) {
   io::Fd writing(ends[1]);
   (void)::fcntl(reading.get(), F_SETFL, O_NONBLOCK);
   const Result<ScriptProcess> script = start_child(request.value(), task_folder, writing);
-  if (!script) return not_started(describe(script.error()));
+  if (!script) {
+    remove_outputs_file(request.value());
+    return not_started(describe(script.error()));
+  }
   fault_point("supervisor.after_fork");
   writing.reset();
 
@@ -235,9 +239,10 @@ RunResult run_script(const std::string& task_folder, io::Fd signals) {
   result.output_bytes = output.size();
   result.output_error = output.error();
   if (result.end == RunEnd::exited && result.status == 0 && !request.value().outputs_file.empty()) {
-    Result<> copied = copy_outputs_file(request.value().outputs_file, task_folder);
+    Result<> copied = copy_outputs_file(request.value().outputs_file, task_folder, keys);
     if (!copied) result.outputs_error = describe(copied.error());
   }
+  remove_outputs_file(request.value());
   return result;
 }
 
@@ -245,6 +250,7 @@ RunResult run_script(const std::string& task_folder, io::Fd signals) {
 
 int supervise(const std::string& task_folder) {
   leave_the_agent();
+  const SealKeys keys = take_keys_from_stdin();
   io::Fd signals = catch_stop_signal();
   fault_point("supervisor.before_start_mark");
   const Result<bool> is_ours = claim_start(task_folder, mark_of_this_process());
@@ -254,7 +260,7 @@ int supervise(const std::string& task_folder) {
   }
   if (!is_ours.value()) return 0;
   fault_point("supervisor.after_start_mark");
-  const RunResult result = run_script(task_folder, std::move(signals));
+  const RunResult result = run_script(task_folder, keys, std::move(signals));
   fault_point("supervisor.before_result");
   const int status = write_result_when_there_is_room(task_folder, result);
   fault_point("supervisor.after_result");

@@ -20,7 +20,7 @@ class SupervisorDeath : public SupervisorTest {
     return std::holds_alternative<Expected>(look_for_run(folder).value());
   }
   void adopt() {
-    process = launch_adopter(program, folder).value();
+    process = launch_adopter(program, folder, keys).value();
     ASSERT_TRUE(eventually([&] { return looks<sighting::Running>(); }));
   }
   void end(pid_t pid) { ASSERT_EQ(::kill(pid, SIGKILL), 0); }
@@ -32,7 +32,7 @@ TEST_F(SupervisorDeath, TheTaskIsNotOverBeforeTheScriptIs) {
   kill_supervisor();
   EXPECT_TRUE(looks<sighting::Orphaned>());
   adopt();
-  const io::Fd second = launch_adopter(program, folder).value();
+  const io::Fd second = launch_adopter(program, folder, keys).value();
   wait_for_end_of(second);
   reap(second);
   EXPECT_TRUE(looks<sighting::Running>()) << "there is one adopter, and the second did no harm";

@@ -48,8 +48,8 @@ class SupervisorTest : public testing::Test {
     start_request();
   }
   void start_request() {
-    ASSERT_TRUE(write_run_request(folder, request));
-    Result<io::Fd> launched = launch_supervisor(program, folder);
+    ASSERT_TRUE(write_run_request(folder, request, keys));
+    Result<io::Fd> launched = launch_supervisor(program, folder, keys);
     ASSERT_TRUE(launched) << launched.error().message;
     process = std::move(launched).value();
   }
@@ -109,6 +109,7 @@ class SupervisorTest : public testing::Test {
   std::string program = ESCAPE_TEST_SUPERVISOR;
   std::string folder;
   RunRequest request;
+  SealKeys keys = SealKeys::make();
   io::Fd process;
   RunResult result;
 };

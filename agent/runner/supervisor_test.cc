@@ -10,6 +10,8 @@
 
 #include "agent/runner/cgroup.h"
 #include "agent/runner/supervisor_for_tests.h"
+#include "shared/codec/codec.h"
+#include "shared/codec/fields.h"
 
 namespace escape::runner::supervisor_test {
 
@@ -154,21 +156,51 @@ TEST_F(Supervisor, MasksBeforeAnythingIsOnDisk) {
   EXPECT_EQ(result.output_bytes, output().size());
 }
 
-TEST_F(Supervisor, CopiesTheOutputsFileOfAnOkStepOnly) {
-  request.outputs_file = folder + "/o.json";
+TEST_F(Supervisor, SealsTheOutputsFileOfAnOkStepOnlyAndRemovesIt) {
+  request.outputs_file = request.file_to_remove = folder + "/o.json";
   run("echo '{\"a\":1}' > o.json");
-  EXPECT_EQ(io::read_file(folder + "/outputs.json").value(), "{\"a\":1}\n");
-  ASSERT_TRUE(io::remove_all(folder + "/outputs.json"));
+  EXPECT_EQ(keys.open(io::read_file(folder + "/outputs").value(), seal_context(folder, "outputs")).value(),
+            "{\"a\":1}\n");
+  EXPECT_FALSE(io::exists(folder + "/o.json"));
+  ASSERT_TRUE(io::remove_all(folder + "/outputs"));
   ASSERT_TRUE(io::remove_all(folder + "/supervisor"));
   ASSERT_TRUE(io::remove_all(folder + "/result"));
-  run("exit 1");
-  EXPECT_FALSE(io::exists(folder + "/outputs.json"));
+  run("echo '{}' > o.json; exit 1");
+  EXPECT_FALSE(io::exists(folder + "/outputs"));
+  EXPECT_FALSE(io::exists(folder + "/o.json"));
+}
+
+/// What it was told is in its memory and in its script's environment alone.
+TEST_F(Supervisor, LeavesNoVariableOnTheDisk) {
+  request.variables["INPUT_password"] = "kR7vQ2mZx9LwT4sB";
+  request.secret_variables = {"INPUT_password"};
+  request.outputs_file = request.file_to_remove = folder + "/o.json";
+  run("echo got ${#INPUT_password}; echo \"{\\\"a\\\":\\\"$INPUT_password\\\"}\" > o.json; readlink /proc/self/fd/0");
+  EXPECT_EQ(output(), "got 16\n/dev/null\n");
+  const std::vector<std::string> names = io::list_folder(folder).value();
+  EXPECT_GE(names.size(), 5u);
+  for (const std::string& name : names) {
+    EXPECT_EQ(io::read_file(folder + "/" + name).value().find("kR7vQ2mZx9LwT4sB"), std::string::npos) << name;
+  }
+}
+
+/// The programs were replaced under an agent that runs on: its request is in clear, and it reads outputs in clear.
+TEST_F(Supervisor, RunsARequestOfThePreviousVersion) {
+  request.argv = {"sh", "-c", "echo '{\"a\":1}' > o.json"};
+  request.outputs_file = folder + "/o.json";
+  request.version = 2;
+  ASSERT_TRUE(io::write_file(folder + "/run", codec::to_msgpack(codec::encode(request))));
+  process = io::Fd();
+  const std::string command = "'" + program + "' '" + folder + "' < /dev/null";
+  ASSERT_EQ(::system(command.c_str()), 0);
+  EXPECT_EQ(find_run_result(folder).value()->end, RunEnd::exited);
+  EXPECT_EQ(io::read_file(folder + "/outputs.json").value(), "{\"a\":1}\n");
 }
 
 /// However often it is launched, a script starts once.
 TEST_F(Supervisor, TwoSupervisorsOfOneTaskRunItOnce) {
   start("echo once >> runs; sleep 0.2");
-  const io::Fd second = launch_supervisor(ESCAPE_TEST_SUPERVISOR, folder).value();
+  const io::Fd second = launch_supervisor(ESCAPE_TEST_SUPERVISOR, folder, keys).value();
   wait_for_end_of(second);
   pollfd ready{process.get(), POLLIN, 0};
   ASSERT_EQ(::poll(&ready, 1, deadline_millis), 1);
