@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "controller/core/shown_state.h"
 #include "controller/store/rows.h"
 #include "shared/base/crypto.h"
 #include "shared/base/overloaded.h"
@@ -218,15 +219,87 @@ Result<Reply> list_deployments(const request::ListDeployments& asked, const Quer
   return Reply(std::move(deployments));
 }
 
+// Whatever the value is, and however long.
+constexpr const char* hidden = "********";
+
+void mask(Value::Object& values, const std::string& id) {
+  if (values.contains(id)) values.set(id, hidden);
+}
+
+void mask_input(state::StageRecord& stage, const std::string& id) {
+  mask(stage.inputs, id);
+  mask(stage.calculated_inputs, id);
+}
+
+/// The releases that its stages are of, as far as they are known.
+Result<std::vector<release::Metadata>> releases_of(const state::Deployment& deployment, const QueryContext& context) {
+  std::vector<release::Metadata> releases;
+  for (const auto& [name, stage] : deployment.stages) {
+    TRY(const std::optional<JobPlan> plan, store::find_plan(context.reader, stage.job));
+    if (!plan) continue;
+    TRY(release::Metadata metadata, codec::metadata_from_value(plan->metadata));
+    releases.push_back(std::move(metadata));
+  }
+  return releases;
+}
+
+void mask_sensitive(state::Deployment& deployment, const std::vector<release::Metadata>& releases) {
+  for (const release::Metadata& metadata : releases) {
+    for (const release::Variable& input : metadata.inputs) {
+      if (!input.sensitive) continue;
+      mask(deployment.inputs, input.id);
+      for (auto& [name, stage] : deployment.stages) mask_input(stage, input.id);
+    }
+    for (const release::Variable& output : metadata.outputs) {
+      if (!output.sensitive) continue;
+      for (auto& [name, stage] : deployment.stages) mask(stage.calculated_outputs, output.id);
+    }
+  }
+}
+
+/// An environment's inputs are those of its deployments: what one of them calls sensitive is hidden.
+Result<> mask_sensitive(state::EnvironmentState& whole, const QueryContext& context) {
+  for (auto& [name, deployment] : whole.deployments) {
+    TRY(const std::vector<release::Metadata> releases, releases_of(deployment, context));
+    mask_sensitive(deployment, releases);
+    for (const release::Metadata& metadata : releases) {
+      for (const release::Variable& input : metadata.inputs) {
+        if (input.sensitive) mask(whole.environment.inputs, input.id);
+      }
+    }
+  }
+  return ok();
+}
+
+Result<Reply> export_state(const request::ExportState& asked, const QueryContext& context) {
+  TRY(std::vector<state::EnvironmentState> environments, find_shown(context.state, asked));
+  for (state::EnvironmentState& one : environments) {
+    TRYV(mask_sensitive(one, context));
+  }
+  return Reply(reply::State{codec::project_to_state_json("escape", environments)});
+}
+
+Result<Reply> show_deployment(const request::ShowDeployment& asked, const QueryContext& context) {
+  TRY(state::Deployment shown, find_shown(context.state, asked));
+  TRY(const std::vector<release::Metadata> releases, releases_of(shown, context));
+  mask_sensitive(shown, releases);
+  return Reply(reply::Deployment{codec::deployment_to_state_json(shown)});
+}
+
 Result<Reply> list_environments(const QueryContext& context) {
   std::map<std::string, reply::EnvironmentView> views;
   for (const auto& [name, environment] : context.state.environments) {
+    state::EnvironmentState whole{environment, {}};
+    if (!environment.inputs.empty()) {
+      whole = environment_state(context.state, environment);
+      TRYV(mask_sensitive(whole, context));
+    }
     views[name] = {.name = name,
                    .is_protected = environment.is_protected,
                    .deployments = 0,
                    .agents = 0,
                    .agents_online = 0,
-                   .inputs = environment.inputs};
+                   .inputs = whole.environment.inputs};
   }
   for (const auto& [key, deployment] : context.state.deployments) {
     if (auto view = views.find(key.environment); view != views.end()) ++view->second.deployments;
@@ -240,73 +313,6 @@ Result<Reply> list_environments(const QueryContext& context) {
   reply::Environments environments;
   for (const std::string& name : in_order_of_creation(context.state)) environments.environments.push_back(views[name]);
   return Reply(std::move(environments));
-}
-
-state::EnvironmentState environment_state(const State& state, const state::Environment& environment) {
-  state::EnvironmentState whole{environment, {}};
-  for (auto it = state.deployments.lower_bound({environment.name, ""}); it != state.deployments.end(); ++it) {
-    if (it->first.environment != environment.name) break;
-    whole.deployments.emplace(it->first.deployment, it->second);
-  }
-  return whole;
-}
-
-Result<Reply> export_state(const request::ExportState& asked, const QueryContext& context) {
-  std::vector<state::EnvironmentState> environments;
-  for (const auto& [name, environment] : context.state.environments) {
-    if (asked.environment.empty() || asked.environment == name) {
-      environments.push_back(environment_state(context.state, environment));
-    }
-  }
-  if (!asked.environment.empty() && environments.empty()) {
-    return fail(ErrorKind::not_found, "There is no environment '" + asked.environment + "'.",
-                "`escape environments list` shows the environments.");
-  }
-  return Reply(reply::State{codec::project_to_state_json("escape", environments)});
-}
-
-void mask(Value::Object& values, const std::string& id) {
-  if (values.contains(id)) values.set(id, "‹sensitive›");
-}
-
-void mask_input(state::StageRecord& stage, const std::string& id) {
-  mask(stage.inputs, id);
-  mask(stage.calculated_inputs, id);
-}
-
-/// What is shown to people holds no value of what the release calls sensitive.
-Result<> mask_sensitive(state::Deployment& deployment, const QueryContext& context) {
-  std::vector<release::Metadata> releases;
-  for (const auto& [name, stage] : deployment.stages) {
-    TRY(const std::optional<JobPlan> plan, store::find_plan(context.reader, stage.job));
-    if (!plan) continue;
-    TRY(release::Metadata metadata, codec::metadata_from_value(plan->metadata));
-    releases.push_back(std::move(metadata));
-  }
-  for (const release::Metadata& metadata : releases) {
-    for (const release::Variable& input : metadata.inputs) {
-      if (!input.sensitive) continue;
-      mask(deployment.inputs, input.id);
-      for (auto& [name, stage] : deployment.stages) mask_input(stage, input.id);
-    }
-    for (const release::Variable& output : metadata.outputs) {
-      if (!output.sensitive) continue;
-      for (auto& [name, stage] : deployment.stages) mask(stage.calculated_outputs, output.id);
-    }
-  }
-  return ok();
-}
-
-Result<Reply> show_deployment(const request::ShowDeployment& asked, const QueryContext& context) {
-  auto found = context.state.deployments.find({asked.environment, asked.deployment});
-  if (found == context.state.deployments.end()) {
-    return fail(ErrorKind::not_found,
-                "Deployment '" + asked.deployment + "' not found in environment '" + asked.environment + "'.",
-                "`escape state list-deployments -e " + asked.environment + "` shows what is there.");
-  }
-  state::Deployment shown = found->second;
-  TRYV(mask_sensitive(shown, context));
-  return Reply(reply::Deployment{codec::deployment_to_state_json(shown)});
 }
 
 Result<Reply> plan_of_converge(const request::PlanConverge& asked, const QueryContext& context) {

@@ -14,6 +14,7 @@ namespace {
 struct StateFlags : CommonFlags {
   std::string release;
   bool deploy = false;
+  bool reveal = false;
 };
 
 Result<std::string> name_of_deployment(const StateFlags& flags) {
@@ -43,12 +44,16 @@ Result<int> list(Invocation& run, const StateFlags& flags) {
   return 0;
 }
 
+/// That values were revealed is written down.
+Access access_for(const StateFlags& flags) { return flags.reveal ? Access::write : Access::read; }
+
 Result<int> show(Invocation& run, const StateFlags& flags) {
   TRYV(check_environment(flags.environment));
   TRY(const std::string deployment, name_of_deployment(flags));
-  TRY(Link * link, run.link(Access::read));
+  TRY(Link * link, run.link(access_for(flags)));
   TRY(const protocol::reply::Deployment shown,
-      ask<protocol::reply::Deployment>(*link, protocol::request::ShowDeployment{flags.environment, deployment}));
+      ask<protocol::reply::Deployment>(*link,
+                                       protocol::request::ShowDeployment{flags.environment, deployment, flags.reveal}));
   print_json(run, shown.deployment);
   return 0;
 }
@@ -69,11 +74,17 @@ Result<int> create(Invocation& run, const StateFlags& flags) {
 }
 
 Result<int> export_state(Invocation& run, const StateFlags& flags) {
-  TRY(Link * link, run.link(Access::read));
+  TRY(Link * link, run.link(access_for(flags)));
   TRY(const protocol::reply::State state,
-      ask<protocol::reply::State>(*link, protocol::request::ExportState{flags.environment}));
+      ask<protocol::reply::State>(*link, protocol::request::ExportState{flags.environment, flags.reveal}));
   print_json(run, state.state);
   return 0;
+}
+
+void add_reveal(Syntax& syntax, StateFlags& flags) {
+  syntax.flag("--reveal", flags.reveal,
+              "Values of sensitive variables too, instead of ********: for operators of the environment, and told in "
+              "the events");
 }
 
 std::shared_ptr<StateFlags> common(Syntax& syntax, std::string environment = "dev") {
@@ -97,6 +108,7 @@ void describe_state_show(Syntax& syntax) {
   add_deployment(syntax, *flags);
   add_plan(syntax, *flags);
   add_json(syntax, flags->as_json);
+  add_reveal(syntax, *flags);
   syntax.action([flags](Invocation& run) { return show(run, *flags); });
 }
 
@@ -114,6 +126,7 @@ void describe_state_create(Syntax& syntax) {
 void describe_state_export(Syntax& syntax) {
   auto flags = common(syntax, "");
   add_json(syntax, flags->as_json);
+  add_reveal(syntax, *flags);
   syntax.action([flags](Invocation& run) { return export_state(run, *flags); });
 }
 

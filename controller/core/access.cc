@@ -40,8 +40,13 @@ Need need_of(const protocol::Request& asked) {
           [](const request::ApplyEnvironment& r) { return Need{Right::operate, r.environment}; },
           [](const request::RemoveEnvironment& r) { return Need{Right::operate, r.environment}; },
           [](const request::ListDeployments&) { return Need{Right::read}; },
-          [](const request::ShowDeployment&) { return Need{Right::read}; },
-          [](const request::ExportState&) { return Need{Right::administer}; },  // whole values, secret ones too
+          [](const request::ShowDeployment& r) {
+            return r.reveal ? Need{Right::operate, r.environment} : Need{Right::read};
+          },
+          [](const request::ExportState& r) {
+            if (!r.reveal) return Need{Right::read};
+            return r.environment.empty() ? Need{Right::administer} : Need{Right::operate, r.environment};
+          },
           [](const request::CreateDeployment& r) { return Need{Right::operate, r.environment}; },
           [](const request::ListEvents&) { return Need{Right::read}; },
           [](const request::InventoryToken&) { return Need{Right::operate}; },

@@ -90,7 +90,8 @@ void Core::Impl::on_input(const input::ClientMessage& got) {
   if (Result<> allowed = check_allowed(by, got.request); !allowed) return refuse(allowed.error());
   Result<protocol::Reply> answered = answer(by, got);
   if (!answered) return refuse(answered.error());
-  remember_answer(by, {got.request_id, answered.value()});
+  // Whole values are not kept for a repeat: it reveals them again, and says so again.
+  if (!protocol::reveals_values(got.request)) remember_answer(by, {got.request_id, answered.value()});
   reply(std::move(answered).value());
 }
 

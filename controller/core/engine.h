@@ -64,6 +64,8 @@ struct Core::Impl {
 
   // requests.cc, enrolment.cc: what people ask for besides jobs
   Result<protocol::Reply> answer(const Principal& by, const input::ClientMessage& got);
+  Result<protocol::Reply> reveal(const Principal& by, const protocol::request::ShowDeployment& asked);
+  Result<protocol::Reply> reveal(const Principal& by, const protocol::request::ExportState& asked);
   void answer_again(const input::ClientMessage& got, const AnsweredRequest& answered);
   void remember_answer(const Principal& by, const protocol::ClientReply& reply);
   Result<protocol::Reply> apply_environment(const Principal& by, const protocol::request::ApplyEnvironment& asked);

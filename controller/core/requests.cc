@@ -22,6 +22,8 @@ Result<protocol::Reply> Core::Impl::answer(const Principal& by, const input::Cli
                         [&](const request::ApplyEnvironment& r) { return apply_environment(by, r); },
                         [&](const request::RemoveEnvironment& r) { return remove_environment(by, r); },
                         [&](const request::CreateDeployment& r) { return create_deployment(by, r); },
+                        [&](const request::ShowDeployment& r) { return reveal(by, r); },
+                        [&](const request::ExportState& r) { return reveal(by, r); },
                         [&](const auto&) -> Result<protocol::Reply> {
                           return fail(ErrorKind::internal, fmt::format("'{}' changes nothing and is not answered here.",
                                                                        protocol::word_of(got.request)));

@@ -259,9 +259,11 @@ struct ListDeployments {
 };
 struct ShowDeployment {
   std::string environment, deployment;
+  bool reveal = false;  ///< values of sensitive variables, too; who asks is in the event log
 };
 struct ExportState {
   std::string environment;  ///< empty: all
+  bool reveal = false;      ///< as for ShowDeployment
 };
 struct CreateDeployment {
   std::string environment, deployment, release;
@@ -410,6 +412,8 @@ using ToClient = std::variant<ClientReply, Pong, Refused>;
 
 /// Requests that change something: repeated ids are answered from the record.
 bool changes_something(const Request& request);
+/// Requests whose answer holds values of sensitive variables.
+bool reveals_values(const Request& request);
 /// The request's word on the wire ("submit"): for audit and role tables.
 std::string_view word_of(const Request& request);
 

@@ -408,10 +408,12 @@ template <class V>
 void describe(V& visit, ShowDeployment& r) {
   visit.required("environment", r.environment);
   visit.required("deployment", r.deployment);
+  visit("reveal", r.reveal);
 }
 template <class V>
 void describe(V& visit, ExportState& r) {
   visit("environment", r.environment);
+  visit("reveal", r.reveal);
 }
 template <class V>
 void describe(V& visit, CreateDeployment& r) {

@@ -138,34 +138,31 @@ Result<ToAgent> decode_to_agent(std::string_view type, std::string_view body) {
 
 std::string_view word_of(const Request& request) { return detail::word_of_held(request); }
 
+bool reveals_values(const Request& request) {
+  const auto* shown = std::get_if<request::ShowDeployment>(&request);
+  const auto* exported = std::get_if<request::ExportState>(&request);
+  return (shown && shown->reveal) || (exported && exported->reveal);
+}
+
 bool changes_something(const Request& request) {
-  return std::visit(overloaded{[](const request::Hello&) { return false; },
-                               [](const request::Enrol&) { return true; },
-                               [](const request::Submit&) { return true; },
-                               [](const request::DescribePromotion&) { return false; },
-                               [](const request::PlanConverge&) { return false; },
-                               [](const request::ListJobs&) { return false; },
-                               [](const request::ShowJob&) { return false; },
-                               [](const request::Attach&) { return false; },
-                               [](const request::Detach&) { return false; },
-                               [](const request::CancelJob&) { return true; },
-                               [](const request::ListAgents&) { return false; },
-                               [](const request::Invite&) { return true; },
-                               [](const request::RemoveAgent&) { return true; },
-                               [](const request::ListPrincipals&) { return false; },
-                               [](const request::RemovePrincipal&) { return true; },
-                               [](const request::ListEnvironments&) { return false; },
-                               [](const request::ApplyEnvironment&) { return true; },
-                               [](const request::RemoveEnvironment&) { return true; },
-                               [](const request::ListDeployments&) { return false; },
-                               [](const request::ShowDeployment&) { return false; },
-                               [](const request::ExportState&) { return false; },
-                               [](const request::CreateDeployment&) { return true; },
-                               [](const request::ListEvents&) { return false; },
-                               [](const request::InventoryToken&) { return false; },
-                               [](const request::RetryJob&) { return true; },
-                               [](const request::ResolveJob&) { return true; }},
-                    request);
+  return std::visit(
+      overloaded{
+          [](const request::Hello&) { return false; }, [](const request::Enrol&) { return true; },
+          [](const request::Submit&) { return true; }, [](const request::DescribePromotion&) { return false; },
+          [](const request::PlanConverge&) { return false; }, [](const request::ListJobs&) { return false; },
+          [](const request::ShowJob&) { return false; }, [](const request::Attach&) { return false; },
+          [](const request::Detach&) { return false; }, [](const request::CancelJob&) { return true; },
+          [](const request::ListAgents&) { return false; }, [](const request::Invite&) { return true; },
+          [](const request::RemoveAgent&) { return true; }, [](const request::ListPrincipals&) { return false; },
+          [](const request::RemovePrincipal&) { return true; }, [](const request::ListEnvironments&) { return false; },
+          [](const request::ApplyEnvironment&) { return true; }, [](const request::RemoveEnvironment&) { return true; },
+          [](const request::ListDeployments&) { return false; },
+          // An entry of the event log.
+          [](const request::ShowDeployment& r) { return r.reveal; },
+          [](const request::ExportState& r) { return r.reveal; }, [](const request::CreateDeployment&) { return true; },
+          [](const request::ListEvents&) { return false; }, [](const request::InventoryToken&) { return false; },
+          [](const request::RetryJob&) { return true; }, [](const request::ResolveJob&) { return true; }},
+      request);
 }
 
 TypedBody encode(const FromClient& message) {

@@ -1,0 +1,56 @@
+#include "controller/core/shown_state.h"
+
+#include "controller/core/engine.h"
+#include "shared/codec/domain.h"
+
+namespace escape::controller {
+
+namespace request = protocol::request;
+
+Result<state::Deployment> find_shown(const State& state, const request::ShowDeployment& asked) {
+  auto found = state.deployments.find({asked.environment, asked.deployment});
+  if (found != state.deployments.end()) return found->second;
+  return fail(ErrorKind::not_found,
+              "Deployment '" + asked.deployment + "' not found in environment '" + asked.environment + "'.",
+              "`escape state list-deployments -e " + asked.environment + "` shows what is there.");
+}
+
+state::EnvironmentState environment_state(const State& state, const state::Environment& environment) {
+  state::EnvironmentState whole{environment, {}};
+  for (auto it = state.deployments.lower_bound({environment.name, ""}); it != state.deployments.end(); ++it) {
+    if (it->first.environment != environment.name) break;
+    whole.deployments.emplace(it->first.deployment, it->second);
+  }
+  return whole;
+}
+
+Result<std::vector<state::EnvironmentState>> find_shown(const State& state, const request::ExportState& asked) {
+  std::vector<state::EnvironmentState> environments;
+  for (const auto& [name, environment] : state.environments) {
+    if (asked.environment.empty() || asked.environment == name) {
+      environments.push_back(environment_state(state, environment));
+    }
+  }
+  if (!asked.environment.empty() && environments.empty()) {
+    return fail(ErrorKind::not_found, "There is no environment '" + asked.environment + "'.",
+                "`escape environments list` shows the environments.");
+  }
+  return environments;
+}
+
+/// Whole values leave the controller, and the log tells who saw them, in the commit before the answer.
+Result<protocol::Reply> Core::Impl::reveal(const Principal& by, const request::ShowDeployment& asked) {
+  TRY(const state::Deployment deployment, find_shown(rows.state(), asked));
+  tell("deployment.revealed", by.name, {asked.environment, asked.deployment}, 0);
+  return protocol::Reply(protocol::reply::Deployment{codec::deployment_to_state_json(deployment)});
+}
+
+Result<protocol::Reply> Core::Impl::reveal(const Principal& by, const request::ExportState& asked) {
+  TRY(const std::vector<state::EnvironmentState> environments, find_shown(rows.state(), asked));
+  for (const state::EnvironmentState& one : environments) {
+    tell("environment.revealed", by.name, {one.environment.name, ""}, 0);
+  }
+  return protocol::Reply(protocol::reply::State{codec::project_to_state_json("escape", environments)});
+}
+
+}  // namespace escape::controller

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <vector>
+
+#include "controller/core/model.h"
+#include "protocol/messages/client.h"
+#include "shared/base/result.h"
+#include "shared/state/deployment.h"
+
+/// What is shown of the state when somebody asks for it, before anything of it is hidden.
+namespace escape::controller {
+
+/// Error: not_found.
+Result<state::Deployment> find_shown(const State& state, const protocol::request::ShowDeployment& asked);
+/// Error: not_found when the environment that is asked for does not exist.
+Result<std::vector<state::EnvironmentState>> find_shown(const State& state,
+                                                        const protocol::request::ExportState& asked);
+state::EnvironmentState environment_state(const State& state, const state::Environment& environment);
+
+}  // namespace escape::controller
