@@ -19,7 +19,7 @@ TEST(ControllerConfig, EverySettingIsTaken) {
       "data: /tmp/x\nagents: 127.0.0.1:1\nclients: '[::1]:2'\nevents: 127.0.0.1:3\nhttp: 127.0.0.1:4\naddress: "
       "host.example\n"
       "open_writes: true\ninventory_url: http://i:1\nheartbeat: 500ms\nagent_wait: 2m\nstep_time_limit: "
-      "1h30m\nlog_level: debug\ngreetings_per_second: 20\n",
+      "1h30m\nlog_level: debug\ngreetings_per_second: 20\nsecrets_key: /etc/x.key\n",
       "c.yml");
   ASSERT_TRUE(config) << describe(config.error());
   EXPECT_EQ(config.value().settings.heartbeat, Millis{500});
@@ -33,6 +33,7 @@ TEST(ControllerConfig, EverySettingIsTaken) {
   EXPECT_EQ(options.value().http->port, 4);
   EXPECT_TRUE(options.value().http->open_writes);
   EXPECT_EQ(options.value().settings.inventory_url, "http://i:1");
+  EXPECT_EQ(options.value().secrets_key, "/etc/x.key");
   EXPECT_EQ(options.value().admission.per_second, 20);
   EXPECT_EQ(options.value().admission.at_once, 20);
 }

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "controller/store/rows.h"
+#include "shared/codec/codec.h"
+#include "shared/codec/domain.h"
 
 namespace escape::controller {
 namespace queries_test {
@@ -122,6 +124,44 @@ TEST_F(QueriesTest, ADeploymentShowsWhatItsStatusCannotSay) {
   EXPECT_EQ(cell(3, state::StatusCode::failure), "interrupted");
   EXPECT_EQ(cell(4, state::StatusCode::failure), "");
   EXPECT_EQ(cell(3, state::StatusCode::ok), "") << "somebody has put it right";
+}
+
+TEST_F(QueriesTest, SensitiveValuesAreHidden) {
+  Job deploy;
+  deploy.number = 1;
+  deploy.phase = JobPhase::settled;
+  save(deploy);
+  release::Metadata metadata;
+  metadata.project = "pp";
+  metadata.name = "aa";
+  metadata.version = "1";
+  metadata.inputs.resize(2);
+  metadata.inputs[0].id = "password";
+  metadata.inputs[0].sensitive = true;
+  metadata.inputs[1].id = "user";
+  metadata.outputs.resize(1);
+  metadata.outputs[0].id = "token";
+  metadata.outputs[0].sensitive = true;
+  save(JobPlan{1, codec::metadata_to_value(metadata)});
+  const Value::Object inputs{{"password", "hunter2"}, {"user", "ann"}};
+  state.environments["stage"] = {.name = "stage", .inputs = inputs, .created_at = {}};
+  state::Deployment deployment{.environment = "stage", .name = "db", .inputs = inputs};
+  deployment.stages["deploy"] = {
+      .inputs = inputs, .calculated_inputs = inputs, .calculated_outputs = {{"token", "hunter2"}}, .job = 1};
+  state.deployments[{"stage", "db"}] = deployment;
+
+  const Value shown =
+      std::get<reply::Deployment>(answer(request::ShowDeployment{"stage", "db"}, context()).value()).deployment;
+  const Value exported = std::get<reply::State>(answer(request::ExportState{}, context()).value()).state;
+  const auto listed = std::get<reply::Environments>(answer(request::ListEnvironments{}, context()).value());
+  const std::pair<const char*, std::string> all[] = {{"shown", codec::to_json(shown)},
+                                                     {"exported", codec::to_json(exported)},
+                                                     {"listed", codec::to_json(listed.environments.at(0).inputs)}};
+  for (const auto& [name, text] : all) {
+    EXPECT_EQ(text.find("hunter2"), std::string::npos) << name << text;
+    EXPECT_NE(text.find("********"), std::string::npos) << name << text;
+    EXPECT_NE(text.find("ann"), std::string::npos) << name << text;
+  }
 }
 
 TEST_F(QueriesTest, APastJobComesWithItsChildrenAlsoFromTheTurnThatSettledIt) {

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "controller/core/harness_for_tests.h"
+#include "shared/codec/codec.h"
 #include "shared/codec/domain.h"
 
 namespace escape::controller::testing {
@@ -189,6 +190,32 @@ struct GoneWorkspaceTest : RequestsTest {
   ScriptedAgent process{};
   JobId job = 0;
 };
+
+TEST_F(RequestsTest, who_may_see_whole_values_is_told_each_time_he_does) {
+  request::CreateDeployment create{"test", "db", "pp/aa-v1", {{"password", "hunter2"}}};
+  h.ask(create);
+  const std::string reader = enrol_person("ann", "reader");
+  const std::string elsewhere = enrol_person("bob", "operator", {"live"});
+  const std::string here = enrol_person("cat", "operator", {"test"});
+  const request::ShowDeployment show{"test", "db", true};
+  const request::ExportState whole{"test", true};
+  for (const std::string& key : {reader, elsewhere}) {
+    EXPECT_TRUE(std::holds_alternative<reply::Failed>(h.ask(show, {}, key)));
+    EXPECT_TRUE(std::holds_alternative<reply::Failed>(h.ask(whole, {}, key)));
+  }
+  EXPECT_FALSE(h.told("deployment.revealed"));
+  EXPECT_FALSE(h.told("environment.revealed"));
+  const auto shown = h.ask(show, {}, here);
+  EXPECT_NE(codec::to_json(std::get<reply::Deployment>(shown).deployment).find("hunter2"), std::string::npos);
+  EXPECT_TRUE(h.told("deployment.revealed"));
+  EXPECT_EQ(h.events.back().principal, "cat");
+  const auto exported = h.ask(whole, {}, here);
+  EXPECT_NE(codec::to_json(std::get<reply::State>(exported).state).find("hunter2"), std::string::npos);
+  EXPECT_TRUE(h.told("environment.revealed"));
+  for (const auto& [id, answered] : h.state().answered) {
+    EXPECT_EQ(codec::to_msgpack(answered.reply).find("hunter2"), std::string::npos) << "no copy is kept";
+  }
+}
 
 TEST_F(GoneWorkspaceTest, what_its_process_left_behind_can_be_cancelled) {
   EXPECT_EQ(h.state().tasks.at({job, 1}).phase, TaskPhase::accepted);

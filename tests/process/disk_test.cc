@@ -172,11 +172,18 @@ std::string a_package_in(const std::string& backup) {
   return {};
 }
 
+/// As people keep it: apart from the backups.
+void put_key(const std::string& key, const std::string& data) {
+  fs::create_directories(data);
+  write_text(data + "/secrets.key", key, 0600);
+}
+
 TEST(Disk, ARestoredBackupGoesOnAndRunsNothingTwice) {
   Cluster cluster({"test"});
   release_plans(cluster);
   const std::string data = cluster.folder() + "/controller";
   const std::string kept = cluster.folder() + "/backup";
+  const std::string key = read_text(data + "/secrets.key");
   ASSERT_EQ(deploy(cluster, "quickstart/counts-v1.0", "before").exit_status, 0);
   Process waiting =
       cluster.start_escape({"run", "deploy", "quickstart/waits-v1.0", "-e", "test", "-d", "waits"}, "waiting");
@@ -185,6 +192,7 @@ TEST(Disk, ARestoredBackupGoesOnAndRunsNothingTwice) {
   const Ran made = run_controller(cluster, {"backup", kept}, "backup");
   ASSERT_EQ(made.exit_status, 0) << made.all();
   EXPECT_TRUE(has(made.out, "2 packages")) << made.all();
+  EXPECT_TRUE(has(made.out, "Not in it: the key to its secrets") && has(made.out, data + "/secrets.key")) << made.all();
   EXPECT_EQ(run_controller(cluster, {"backup", kept}, "again").exit_status, 6) << "the folder is not empty";
   EXPECT_FALSE(fs::exists(data + "/checkpoints") && !fs::is_empty(data + "/checkpoints") &&
                !eventually([&] { return fs::is_empty(data + "/checkpoints"); }))
@@ -206,6 +214,8 @@ TEST(Disk, ARestoredBackupGoesOnAndRunsNothingTwice) {
   // A plain copy is an old life, and the agent keeps away from it.
   fs::remove_all(data);
   fs::copy(kept, data, fs::copy_options::recursive);
+  EXPECT_FALSE(fs::exists(data + "/secrets.key"));
+  put_key(key, data);
   const std::string before = cluster.agent_log("test");
   cluster.start_controller();
   EXPECT_TRUE(eventually([&] {
@@ -217,6 +227,11 @@ TEST(Disk, ARestoredBackupGoesOnAndRunsNothingTwice) {
   const Ran refused = run_controller(cluster, {"restore", kept}, "occupied");
   EXPECT_EQ(refused.exit_status, 6) << refused.all();
   fs::remove_all(data);
+  const Ran keyless = run_controller(cluster, {"restore", kept}, "keyless");
+  EXPECT_EQ(keyless.exit_status, 78) << keyless.all();
+  EXPECT_TRUE(has(keyless.err, "sealed with the key") && has(keyless.err, data + "/secrets.key")) << keyless.all();
+  EXPECT_FALSE(fs::exists(data)) << "nothing may be touched";
+  put_key(key, data);
   const Ran restored = run_controller(cluster, {"restore", kept}, "restored");
   ASSERT_EQ(restored.exit_status, 0) << restored.all();
   EXPECT_TRUE(has(restored.out, "2 packages")) << restored.all();
@@ -235,6 +250,7 @@ TEST(Disk, ARestoredBackupGoesOnAndRunsNothingTwice) {
   const int newer = cluster.job_numbers().front();
   cluster.kill_controller();
   fs::remove_all(data);
+  put_key(key, data);
   ASSERT_EQ(run_controller(cluster, {"restore", kept}, "twice").exit_status, 0);
   cluster.start_controller();
   EXPECT_EQ(deploy(cluster, "quickstart/counts-v1.0", "twice").exit_status, 0) << cluster.agent_log("test");
@@ -271,6 +287,7 @@ TEST(Disk, WhatIsNotAWholeBackupIsNotRestored) {
     EXPECT_TRUE(has(refused.err, "is not a whole backup")) << refused.all();
     EXPECT_FALSE(fs::exists(target)) << "nothing may be touched";
   }
+  put_key(read_text(cluster.folder() + "/controller/secrets.key"), target);
   const Ran whole = run_controller(cluster, {"restore", kept, "--data", target}, "whole");
   EXPECT_EQ(whole.exit_status, 0) << whole.all();
 
