@@ -91,6 +91,7 @@ void Runs::start(const protocol::Offer& offer, const std::string& folder) {
   Result<> launched = launch(offer, folder);
   if (launched) return;
   runner::RunRequest nothing_ran;
+  nothing_ran.version = runner::run_format;
   nothing_ran.file_to_remove = io::join_path(folder, runner::outputs_file);
   runner::remove_outputs_file(nothing_ran);
   add_end(key_of(offer), runner::not_started_result(launched.error()));

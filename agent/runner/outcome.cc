@@ -173,7 +173,10 @@ Result<> prepare_outputs_file(const std::string& folder, const protocol::Offer& 
 }
 
 void remove_outputs_file(const RunRequest& request) {
-  if (!request.file_to_remove.empty()) (void)::unlink(request.file_to_remove.c_str());
+  std::string file = request.file_to_remove;
+  // A request of before the seal does not name it.
+  if (request.version < 3 && !request.folder.empty()) file = io::join_path(request.folder, outputs_file);
+  if (!file.empty()) (void)::unlink(file.c_str());
 }
 
 Result<> copy_outputs_file(const std::string& outputs_file, const std::string& task_folder, const SealKeys& keys) {

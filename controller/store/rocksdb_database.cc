@@ -548,6 +548,8 @@ Result<> migrate_after_copy(RocksDatabase& database, const std::string& folder) 
   const std::string copy = folder + ".schema-" + std::to_string(schema);
   if (!io::exists(copy)) {
     TRYV(database.checkpoint(copy));
+    std::error_code ignored;
+    fs::permissions(copy, fs::perms::owner_all, ignored);
     TRYV(io::sync_folder(io::parent_path(copy)));
     log_info("the database as it was is kept in '{}'{}", copy,
              schema < first_sealed_schema
