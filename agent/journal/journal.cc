@@ -174,6 +174,11 @@ Result<Journal::Found> Journal::find_all() {
       found.unreadable.push_back(describe(std::move(offer).error().in("while reading '" + offer_path + "'")));
       continue;
     }
+    if (agent::key_of(offer.value()) != *key) {
+      found.unreadable.push_back("'" + offer_path + "' holds the offer of another task, " +
+                                 to_string(agent::key_of(offer.value())));
+      continue;
+    }
     TRYV(seal_if_clear(folder, offer_name, *key, keys_));
     Kept kept{std::move(offer).value(), {}};
     const std::string finished_path = io::join_path(folder, finished_name);

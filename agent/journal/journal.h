@@ -32,7 +32,8 @@ class Journal {
     std::optional<agent::TaskResult> result{};
   };
   /// All tasks with a readable offer. A folder without one is the rest of an interrupted write or removal and is
-  /// removed; an offer that cannot be read is left where it is and named in `unreadable`.
+  /// removed; an offer that cannot be read, or is that of another
+  /// task, is left where it is and named in `unreadable`.
   struct Found {
     std::vector<Kept> tasks;
     std::vector<agent::TaskKey> settled;  ///< oldest first

@@ -167,6 +167,19 @@ TEST_F(JournalFiles, AnUnreadableOfferIsNamedAndLeftAlone) {
   EXPECT_TRUE(io::exists(folder + "/tasks/12.0.1/offer"));
 }
 
+TEST_F(JournalFiles, TheOfferOfAnotherTaskIsNamedAndLeftAlone) {
+  open();
+  protocol::Offer other;
+  other.task = {99, 0};
+  ASSERT_TRUE(journal->keep_offer(other));
+  ASSERT_TRUE(io::rename(folder + "/tasks/99.0.1", folder + "/tasks/12.0.1"));
+  const Journal::Found found = journal->find_all().value();
+  EXPECT_TRUE(found.tasks.empty());
+  ASSERT_EQ(found.unreadable.size(), 1u);
+  EXPECT_NE(found.unreadable[0].find("tasks/12.0.1/offer' holds the offer of another task, 99.0.1"), std::string::npos);
+  EXPECT_TRUE(io::exists(folder + "/tasks/12.0.1/offer"));
+}
+
 TEST_F(JournalFiles, RemembersTheNewestIdsOnly) {
   std::string text;
   for (std::size_t i = 1; i <= agent::max_settled + 5; ++i) text += std::to_string(i) + ".0.1\n";
