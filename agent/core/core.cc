@@ -287,6 +287,7 @@ std::vector<protocol::HeldTask> Core::holds() const {
 
 void Core::end(const TaskKey& key, Held& task, TaskResult result, Effects& effects, Now now) {
   task.phase = AgentTaskPhase::finished;
+  task.waits_for_welcome = false;
   task.spooled = result.output_bytes;
   task.sent = std::min(task.sent, task.spooled);
   task.result = result;

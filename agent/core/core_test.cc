@@ -339,6 +339,18 @@ TEST(AgentCoreRecovery, WhatWasGivenUpMeanwhileIsNeverStarted) {
   EXPECT_EQ(words(core.on(input::FromController{welcome}, at(0))), "keep-result:cancelled settle Finished[0]");
 }
 
+// The files of a task that was cancelled by one Welcome are not fetched after the next.
+TEST(AgentCoreRecovery, WhatEndedUnstartedIsNotPreparedLater) {
+  Recovered recovered;
+  recovered.tasks.push_back({offer_of(key), AgentTaskPhase::accepted, 0, {}});
+  Core core(Settings{}, recovered);
+  core.on(input::Started{}, at(0));
+  protocol::Welcome cancelling;
+  cancelling.cancel = {key.task};
+  EXPECT_EQ(words(core.on(input::FromController{cancelling}, at(0))), "keep-result:cancelled Finished[0]");
+  EXPECT_EQ(words(core.on(input::FromController{protocol::Welcome{}}, at(1))), "Finished[0]");
+}
+
 TEST(AgentCorePlacement, TasksRunWhereTheyBelong) {
   struct Case {
     bool is_inproc;
