@@ -21,6 +21,8 @@ std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_s
       if (byte.size() != 1 || byte[0] == '\0') return std::nullopt;
       decoded += byte;
       i += 2;
+    } else if (text[i] == '\0') {
+      return std::nullopt;
     } else {
       decoded += text[i];
     }

@@ -17,7 +17,7 @@ struct Target {
   std::string raw_query;                     ///< as sent, without '?'
   std::map<std::string, std::string> query;  ///< the first of several wins
 };
-/// Nothing when an escape is broken or hides a NUL byte.
+/// Nothing when an escape is broken or the path holds a NUL byte.
 std::optional<Target> parse_target(std::string_view raw);
 
 /// Without `//`, `/./`, `/../`; a final slash stays. Equal to the path when there is nothing to clean.

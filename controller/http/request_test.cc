@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "controller/http/credentials.h"
+#include "controller/http/response.h"
 
 namespace escape::http {
 namespace request_test {
@@ -14,6 +15,7 @@ TEST(Target, IsDecoded) {
   EXPECT_EQ(target.query.at("x"), "a b&");
   EXPECT_EQ(target.query.at("flag"), "");
   for (const char* bad : {"/a%4", "/a%", "/a%zz", "/a%00b"}) EXPECT_FALSE(parse_target(bad)) << bad;
+  EXPECT_FALSE(parse_target(std::string_view("/a\0b", 4)));
 }
 
 TEST(Target, PathsAreCleaned) {
@@ -67,6 +69,15 @@ TEST(Range, OfAFileOfTenBytes) {
     EXPECT_EQ(range.offset, row.offset) << row.header;
     EXPECT_EQ(range.length, row.length) << row.header;
   }
+}
+
+TEST(Moved, GoesToTheCleanPathWithItsQueryAsAHeaderMayHoldIt) {
+  const auto location = [](std::string_view path, std::string_view query) {
+    return moved_to(path, query).headers.back().second;
+  };
+  EXPECT_EQ(location("/a b/", ""), "/a%20b/");
+  EXPECT_EQ(location("/a", "x=%zz&y=+"), "/a?x=%zz&y=+");
+  EXPECT_EQ(location("/a", "x=\1\t\x7f\xff"), "/a?x=%01%09%7f%ff");
 }
 
 TEST(Credentials, AreReadFromTheirFiles) {

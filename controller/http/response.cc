@@ -2,9 +2,23 @@
 
 #include "controller/http/request.h"
 #include "shared/base/log.h"
+#include "shared/base/text.h"
 #include "shared/codec/codec.h"
 
 namespace escape::http {
+namespace {
+
+/// The query as it came, escapes and all, but for bytes that no header may hold.
+std::string visible_query(std::string_view raw) {
+  std::string query;
+  for (const char& c : raw) {
+    const bool is_visible = c > ' ' && c < '\x7f';
+    query += is_visible ? std::string(1, c) : "%" + to_hex({&c, 1});
+  }
+  return query;
+}
+
+}  // namespace
 
 Response empty_response(int status) {
   Response response;
@@ -32,8 +46,7 @@ Response moved_to(std::string_view clean_path, std::string_view raw_query) {
   const std::string path = percent_encoded_path(clean_path);
   Response response = empty_response(301);
   response.headers = {{"Content-Type", "text/html; charset=utf-8"}};
-  // The query goes back as it came: it was one header line, so it holds no line break.
-  response.headers.emplace_back("Location", raw_query.empty() ? path : path + "?" + std::string(raw_query));
+  response.headers.emplace_back("Location", raw_query.empty() ? path : path + "?" + visible_query(raw_query));
   response.body = "<a href=\"" + path + "\">Moved Permanently</a>.\n\n";
   return response;
 }
