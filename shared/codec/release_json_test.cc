@@ -103,6 +103,16 @@ TEST(ReleaseJson, FullMetadataComesBack) {
             R"({"deploy":{"cmd":"ls","args":["-l"]},"smoke":{},"test":{"inline":"echo hi"}})");
 }
 
+// Else a registration that is repeated would not be the one that was stored.
+TEST(ReleaseJson, TheOrderOfKeysInTheTextDoesNotMatter) {
+  const auto read = [](std::string_view text) { return release_json_test::read(text).value(); };
+  const release::Metadata metadata =
+      read(R"({"newer":1,"provides":[{"name":"x"}],"name":"aa","depends":[{"release_id":"_/bb-v1"}]})");
+  EXPECT_EQ(metadata,
+            read(R"({"depends":[{"release_id":"_/bb-v1"}],"name":"aa","provides":[{"name":"x"}],"newer":1})"));
+  EXPECT_EQ(metadata_from_value(metadata_to_value(metadata)).value(), metadata);
+}
+
 TEST(ReleaseJson, MissingAndNullTakeTheDefaults) {
   const Result<release::Metadata> bare = release_json_test::read(R"({"name":"app-a","version":"1"})");
   ASSERT_TRUE(bare);
