@@ -4,6 +4,7 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <optional>
@@ -165,6 +166,25 @@ Error bad_utf8(std::string_view text) {
   return {ErrorKind::bad_data, "not UTF-8, expected a text file in UTF-8", {}, {}};
 }
 
+/// YAML knows no control characters but tab and line breaks. They must not come to yaml-cpp: it takes NUL bytes for a
+/// sign of UTF-16 or UTF-32, and would read another text than the one that is there.
+const char* find_control(std::string_view text) {
+  for (const char& c : text) {
+    if (static_cast<unsigned char>(c) < ' ' && c != '\t' && c != '\n' && c != '\r') return &c;
+  }
+  return nullptr;
+}
+
+Error control_character(std::string_view text, const char* found) {
+  const std::string_view before = text.substr(0, static_cast<std::size_t>(found - text.data()));
+  const auto line = static_cast<int>(std::ranges::count(before, '\n')) + 1;
+  const auto column = static_cast<int>(before.size() - (before.rfind('\n') + 1)) + 1;
+  return {ErrorKind::bad_data,
+          place(line, column) + "the control character 0x" + to_hex({found, 1}) + ", expected text",
+          "Write it as an escape in double quotes, such as \"\\x1b\".",
+          {}};
+}
+
 template <class Number>
 std::optional<Number> whole(std::string_view text, int base) {
   Number number{};
@@ -199,6 +219,7 @@ Result<Node> read(std::string_view text, Aliases aliases) {
                                          std::to_string(max_bytes));
   }
   if (!is_valid_utf8(text)) return fail(bad_utf8(text));
+  if (const char* found = find_control(text)) return fail(control_character(text, found));
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);

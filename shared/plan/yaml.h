@@ -33,9 +33,9 @@ inline constexpr int max_depth = 64;
 /// Plans of the original may use aliases; files of our own have no need of them.
 enum class Aliases { copied, refused };
 
-/// Exactly one document (an empty text is null). Refused: bad UTF-8, keys given twice, keys that are not text, merge
-/// keys (`<<`), several documents, an anchor within itself, foreign tags. Error: bad_data "line 3, column 5: …,
-/// expected …".
+/// Exactly one document (an empty text is null). Refused: bad UTF-8, control characters, keys given twice, keys that
+/// are not text, merge keys (`<<`), several documents, an anchor within itself, foreign tags. Error: bad_data "line 3,
+/// column 5: …, expected …".
 Result<Node> read(std::string_view text, Aliases aliases = Aliases::copied);
 
 /// "text", "a list", "a map", "nothing".

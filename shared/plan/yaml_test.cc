@@ -51,11 +51,20 @@ TEST(Yaml, RefusesWithPlaceAndExpectation) {
       {"a: ok\nb: \xff\n", "line 2: not UTF-8, expected a text file in UTF-8"},
   };
   for (const auto& [text, expected] : rows) EXPECT_EQ(message(text), expected);
+  EXPECT_EQ(message("a: ok\nb: \x1b[0m\n"), "line 2, column 4: the control character 0x1b, expected text");
+  EXPECT_EQ(read("a: \"\\x1b\"\n").value().items[0].text, "\x1b");
   for (const char* text : {"a: [1", "a: b: c", "- a\nb: c", "a: 'x", "\tb: c", "a: *nowhere", "{"}) {
     const std::string said = message(text);
     EXPECT_TRUE(said.starts_with("line 1") || said.starts_with("line 2")) << text << ": " << said;
     EXPECT_NE(said.find("expected"), std::string::npos) << said;
   }
+}
+
+// yaml-cpp guesses at UTF-16 and UTF-32 from NUL bytes, which valid UTF-8 may hold.
+TEST(Yaml, NulBytesDoNotMakeItAnotherText) {
+  using namespace std::string_view_literals;
+  EXPECT_EQ(message("a\0:\0 \0b\0"sv), "line 1, column 2: the control character 0x00, expected text");
+  EXPECT_EQ(message("\1\0\0\0b\0\0\0"sv), "line 1, column 1: the control character 0x01, expected text");
 }
 
 TEST(Yaml, AnAliasIsACopyOfWhatItStandsFor) {
