@@ -14,13 +14,17 @@ endif()
 
 option(ESCAPE_UNITY_TESTS "compile each test binary as a few large files (5 times faster from scratch)" ON)
 option(ESCAPE_FAULT_POINTS "tests can let a process die at named moments; never for programs that are installed" OFF)
-set(ESCAPE_SANITIZE "" CACHE STRING "address or thread: build everything with that sanitizer")
+set(ESCAPE_SANITIZE "" CACHE STRING "address, thread or fuzzer: build everything with that sanitizer")
 
 add_compile_options(-Wall -Wextra -Werror)
 # With optimisation g++ 12 sees uninitialised members in moved std::variants and overlaps in std::string's operator+ that are
 # not there (gcc bugs 105562, 105651). The asan preset and valgrind look for the real ones.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   add_compile_options($<$<NOT:$<CONFIG:Debug>>:-Wno-maybe-uninitialized> $<$<NOT:$<CONFIG:Debug>>:-Wno-restrict>)
+endif()
+# clang sees libstdc++ 12's stable_sort call a function that the same library deprecates.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  add_compile_options(-Wno-deprecated-declarations)
 endif()
 add_compile_definitions(_GLIBCXX_ASSERTIONS ESCAPE_VERSION="${PROJECT_VERSION}")
 add_link_options(-Wl,--as-needed)
@@ -36,6 +40,10 @@ if(ESCAPE_CCACHE)
 endif()
 if(ESCAPE_SANITIZE STREQUAL "address")
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+elseif(ESCAPE_SANITIZE STREQUAL "fuzzer")
+  # Coverage is recorded in every library of ours; only the targets of tests/fuzz link libFuzzer's main.
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1)
   add_link_options(-fsanitize=address,undefined)
 elseif(ESCAPE_SANITIZE STREQUAL "thread")
   add_compile_options(-fsanitize=thread)
