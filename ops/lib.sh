@@ -25,6 +25,7 @@ build_packages=(
 )
 test_packages=(curl git libbenchmark-dev faketime)
 check_packages=(clang-19 clang-tidy-19 clang-format-19)
+fuzz_packages=(clang-19 libclang-rt-19-dev)
 
 install_packages() {
   local missing=() package
