@@ -70,15 +70,15 @@ Value scalar_value(const Node& node) {
   return looks_as_written ? value : Value(node.text);
 }
 
-Value to_value(const Node& node) {
+Value written_value(const Node& node) {
   if (node.kind == Node::Kind::list) {
     Value::List values;
-    for (const Node& item : node.items) values.push_back(to_value(item));
+    for (const Node& item : node.items) values.push_back(written_value(item));
     return values;
   }
   if (node.kind == Node::Kind::map) {
     Value::Object object;
-    for (std::size_t i = 0; i < node.keys.size(); ++i) object.append(node.keys[i].text, to_value(node.items[i]));
+    for (std::size_t i = 0; i < node.keys.size(); ++i) object.append(node.keys[i].text, written_value(node.items[i]));
     return object;
   }
   return scalar_value(node);
@@ -132,7 +132,7 @@ Result<Value> read_field(std::string_view source, std::string_view file_name, st
   const Node& value = root.items[static_cast<std::size_t>(key - root.keys.begin())];
   if (says_nothing(value)) return empty_value(*known);
   if (value.kind == Node::Kind::scalar) return Value(trimmed(value.text));
-  return to_value(value);
+  return written_value(value);
 }
 
 }  // namespace escape::plan
