@@ -87,6 +87,12 @@ Result<release::Metadata> Workspace::compile(Invocation& run, const std::string&
     TRY(InventoryAccess * inventory, run.inventory(Access::read));
     return inventory->next_version(application, prefix);
   };
+  options.find_release = [&run](const release::ReleaseQuery& query) -> Result<release::Metadata> {
+    TRY(InventoryAccess * inventory, run.inventory(Access::read));
+    TRY(const release::ReleaseRecord record, inventory->resolve(query));
+    return record.metadata;
+  };
+  options.now_seconds = read_clocks().wall.micros / 1'000'000;
   return plan::compile(plan_, files, options);
 }
 

@@ -23,9 +23,13 @@ struct Candidate {
 
 /// Ids whose value would be another than what the scripts were given.
 Result<std::vector<std::string>> changed_inputs(const Candidate& candidate, const release::Metadata& metadata) {
+  // The time of the run that is compared with, so that a default made of the time is no change by itself.
+  const Surroundings around{candidate.deployment.environment, candidate.deployment.name, &candidate.stage,
+                            candidate.stage.status.updated_at};
   TRY(const Value::Object wanted, calculate_inputs(metadata, release::Scope::deploy,
                                                    {candidate.environment ? &candidate.environment->inputs : nullptr,
-                                                    &candidate.deployment.inputs, &candidate.stage.inputs}));
+                                                    &candidate.deployment.inputs, &candidate.stage.inputs},
+                                                   around));
   std::vector<std::string> changed;
   for (const auto& [id, value] : wanted) {
     const Value* given = candidate.stage.calculated_inputs.find(id);

@@ -152,18 +152,31 @@ class Core {
 /// missing.
 Result<> check_allowed(const Principal& principal, const protocol::Request& request);
 
-/// Values of a stage's declared inputs from all sources (spec/variables.md §5, §7 B) without the `$` language, or the
-/// first missing or malformed one. Later sources win: environment, deployment, stage (`-v`).
+/// What the expressions of a release see while a stage of its deployment runs (spec/scripting-language.md §4.2): `this`
+/// with the release, project, environment, deployment, and of the stage's record the declared inputs and outputs
+/// (`record` nullptr: none yet).
+struct Surroundings {
+  std::string environment, deployment;
+  const state::StageRecord* record = nullptr;
+  Timestamp now{};
+};
+Value::Object expression_globals(const release::Metadata& metadata, release::Scope scope, const Surroundings& around);
+
+/// Values of a stage's declared inputs from all sources (spec/variables.md §5, §7 B), or the first missing or malformed
+/// one. Later sources win: environment, deployment, stage (`-v`). A default that speaks of other inputs sees the values
+/// that these have now, whatever the order of declaration; inputs that need each other are an error that names them.
 struct InputSources {
   const Value::Object* environment = nullptr;
   const Value::Object* deployment = nullptr;
   const Value::Object* user = nullptr;
 };
 Result<Value::Object> calculate_inputs(const release::Metadata& metadata, release::Scope scope,
-                                       const InputSources& sources);
-/// Declared outputs of a stage from what the scripts wrote (spec/variables.md §8).
+                                       const InputSources& sources, const Surroundings& around);
+/// Declared outputs of a stage from what the scripts wrote (spec/variables.md §8): `around.record`'s outputs.
 Result<Value::Object> calculate_outputs(const release::Metadata& metadata, release::Scope scope,
-                                        const Value::Object& raw);
+                                        const Surroundings& around);
+/// cmd, args and script of a step, evaluated. Error: bad_data "Expression '…' did not return a string value".
+Result<release::ExecStage> evaluate_stage(const release::ExecStage& stage, const Value::Object& globals, Timestamp now);
 
 /// What a promotion would deploy: the release that the source really runs, beside what the target has. Shown before
 /// anybody agrees, and what the job then holds on to. Errors: not_found, refused (nothing sound to promote).

@@ -99,12 +99,19 @@ void Core::Impl::dispatch(TaskId id) {
   wait_for_agent(id);
 }
 
-void Core::Impl::fill_variables(Task& task) {
+/// All that the offer says of the step: kept, so that a repeated offer is the same.
+Result<> Core::Impl::fill_task(Task& task) {
   const Job& job = rows.state().jobs.at(task.id.job);
   const state::StageRecord& stage = *find_stage(rows.state(), deployment_of(job), task.stage);
   task.variables = variables_for(metadata_of(task.id.job), stage, job.previous_variables, sees_outputs(task.step));
   const bool is_main = task.step == "build" || task.step == "deploy";
   if (writes_outputs_file(task.step) && !is_main) task.outputs_before = stage.calculated_outputs;
+  const release::Metadata& plan = metadata_of(task.id.job);
+  const release::Scope scope = task.stage == "build" ? release::Scope::build : release::Scope::deploy;
+  TRY(task.run,
+      evaluate_stage(plan.stages.at(task.step),
+                     expression_globals(plan, scope, {job.environment, job.deployment, &stage, now.wall}), now.wall));
+  return ok();
 }
 
 protocol::Offer Core::Impl::offer_of(const Task& task) {
@@ -125,7 +132,7 @@ protocol::Offer Core::Impl::offer_of(const Task& task) {
   } else {
     offer.package.workspace = job.workspace;
   }
-  offer.run = plan.stages.at(task.step);
+  offer.run = task.run.empty() ? plan.stages.at(task.step) : task.run;  // empty: the row is of an older version
   offer.variables = task.variables;
   offer.secret_variables = secret_variables(plan, task.variables);
   offer.outputs_before = task.outputs_before;

@@ -135,7 +135,7 @@ struct Core::Impl {
   std::optional<AgentId> workspace_agent_of(const Job& job) const;
   void offer(TaskId id, SessionId session);
   protocol::Offer offer_of(const Task& task);
-  void fill_variables(Task& task);
+  Result<> fill_task(Task& task);
   void wait_for_agent(TaskId id);
   void give_notice(TaskId id);
   void stop_waiting(TaskId id);

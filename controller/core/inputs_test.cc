@@ -21,22 +21,68 @@ TEST(CalculateInputs, later_sources_win_and_scopes_count) {
   const Value::Object environment{{"a", "env"}, {"b", 1}, {"c", "env"}, {"unrelated", "x"}};
   const Value::Object deployment{{"a", "depl"}, {"c", "depl"}};
   const Value::Object user{{"a", "user"}};
-  EXPECT_EQ(calculate_inputs(metadata, release::Scope::deploy, {&environment, &deployment, &user}).value(),
+  EXPECT_EQ(calculate_inputs(metadata, release::Scope::deploy, {&environment, &deployment, &user}, {}).value(),
             (Value::Object{{"a", "user"}, {"b", 1}, {"c", "depl"}}));
-  EXPECT_EQ(calculate_inputs(metadata, release::Scope::deploy, {}).value(),
+  EXPECT_EQ(calculate_inputs(metadata, release::Scope::deploy, {}, {}).value(),
             (Value::Object{{"a", "default"}, {"b", 12}, {"c", "c"}}));
-  EXPECT_EQ(calculate_inputs(metadata, release::Scope::build, {}).error().message,
+  EXPECT_EQ(calculate_inputs(metadata, release::Scope::build, {}, {}).error().message,
             "Missing value for variable 'built'");
-  metadata.inputs[2].fallback = Value("$this.version");
-  EXPECT_FALSE(calculate_inputs(metadata, release::Scope::deploy, {})) << "not taken literally";
+}
+
+TEST(CalculateInputs, defaults_are_evaluated_in_the_order_of_their_needs) {
+  release::Metadata metadata;
+  metadata.name = "app";
+  metadata.version = "1.2";
+  metadata.metadata = {{"owner", "ops"}};
+  metadata.inputs = {
+      variable("url", "string", Value("$__concat(\"http://\", $this.inputs.host, \"/\", $this.version)")),
+      variable("host", "string", Value("$this.inputs.who.lower()")), variable("who", "string", Value("World")),
+      variable("environment", "environment", std::nullopt),
+      variable("rest", "list", Value(Value::List{"$this.metadata.owner", "$this.deployment", "x"}))};
+  const Surroundings around{"stage", "_/app", nullptr, {}};
+  EXPECT_EQ(calculate_inputs(metadata, release::Scope::deploy, {}, around).value(),
+            (Value::Object{{"url", "http://world/1.2"},
+                           {"host", "world"},
+                           {"who", "World"},
+                           {"environment", "stage"},
+                           {"rest", Value::List{"ops", "_/app", "x"}}}));
+  const Value::Object user{{"host", "given"}, {"who", "$this.version"}};
+  const Value::Object values =
+      calculate_inputs(metadata, release::Scope::deploy, {nullptr, nullptr, &user}, around).value();
+  EXPECT_EQ(*values.find("url"), Value("http://given/1.2"));
+  EXPECT_EQ(*values.find("who"), Value("$this.version")) << "what a person gives is taken literally";
+}
+
+TEST(CalculateInputs, inputs_that_need_each_other_are_named) {
+  release::Metadata metadata;
+  metadata.inputs = {variable("a", "string", Value("$this.inputs.b")),
+                     variable("b", "string", Value("$this.inputs.a"))};
+  const Result<Value::Object> values = calculate_inputs(metadata, release::Scope::deploy, {}, {});
+  ASSERT_FALSE(values);
+  EXPECT_EQ(values.error().message, "The inputs a → b → a need each other");
+}
+
+TEST(EvaluateStage, evaluates_all_but_inline_scripts) {
+  const Value::Object globals{{"this", Value::Object{{"version", "1.2"}, {"n", 3}, {"yes", true}}}};
+  const release::ExecStage run =
+      evaluate_stage({.cmd = "$this.version", .args = {"$this.n", "plain", "$$kept"}}, globals, {}).value();
+  EXPECT_EQ(run, (release::ExecStage{.cmd = "1.2", .args = {"3", "plain", "$$kept"}}));
+  EXPECT_EQ(evaluate_stage({.inline_script = "$this.version"}, globals, {}).value().inline_script, "$this.version");
+  const Result<release::ExecStage> wrong = evaluate_stage({.script = "$this.yes"}, globals, {});
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().message.find("Expression '$this.yes' did not return a string value"), std::string::npos)
+      << wrong.error().message;
 }
 
 TEST(CalculateOutputs, keeps_declared_ones) {
   release::Metadata metadata;
   metadata.outputs = {variable("n", "integer", std::nullopt), variable("l", "list", Value(Value::List{}))};
-  EXPECT_EQ(calculate_outputs(metadata, release::Scope::deploy, {{"n", "7"}, {"x", "y"}}).value(),
+  state::StageRecord record;
+  record.calculated_outputs = {{"n", "7"}, {"x", "y"}};
+  EXPECT_EQ(calculate_outputs(metadata, release::Scope::deploy, {"", "", &record, {}}).value(),
             (Value::Object{{"n", 7}, {"l", Value::List{}}}));
-  EXPECT_EQ(calculate_outputs(metadata, release::Scope::deploy, {}).error().message, "Missing value for variable 'n'");
+  EXPECT_EQ(calculate_outputs(metadata, release::Scope::deploy, {"", "", nullptr, {}}).error().message,
+            "Missing value for variable 'n'");
 }
 
 TEST(SecretVariables, follow_sensitive_declarations) {

@@ -104,6 +104,7 @@ struct Task {
   std::uint64_t output_bytes = 0;                ///< committed so far
   std::map<std::string, std::string> variables;  ///< what the offer carries; kept so that a resend is the same
   Value::Object outputs_before;
+  release::ExecStage run;  ///< evaluated; kept for the same reason
   Timestamp started_at{}, ended_at{};
   std::string last_output;  ///< the end of the output, for the message when the step fails
   std::string host;         ///< hostname and boot of the agent's host when it took the task

@@ -109,7 +109,7 @@ Result<> Core::Impl::check_inputs(const Job& job, const release::Metadata& plan)
                              deployment == rows.state().deployments.end() ? nullptr : &deployment->second.inputs,
                              &user};
   const release::Scope scope = stage_name == "build" ? release::Scope::build : release::Scope::deploy;
-  TRYV(calculate_inputs(plan, scope, sources));
+  TRYV(calculate_inputs(plan, scope, sources, {key.environment, key.deployment, stage, now.wall}));
   return ok();
 }
 
@@ -186,7 +186,7 @@ void Core::Impl::advance(JobId number) {
     if (Result<> entered = enter(number, step); !entered) return fail_job(number, entered.error());
     const TaskId id{number, job.current};
     if (rows.state().tasks.contains(id)) {
-      fill_variables(rows.edit(id));
+      if (Result<> filled = fill_task(rows.edit(id)); !filled) return fail_job(number, filled.error());
       const release::ExecStage& run = metadata_of(number).stages.at(step.name);
       log(job, "info", fmt::format("Running {} step {}.", step.name, step_text(run)));
       return dispatch(id);
@@ -224,7 +224,8 @@ Result<> Core::Impl::calculate(JobId number, const Step& step) {
   const release::Scope scope = step.stage == "build" ? release::Scope::build : release::Scope::deploy;
   TRY(stage.calculated_inputs,
       calculate_inputs(metadata_of(number), scope,
-                       {&rows.state().environments.at(key.environment).inputs, &deployment.inputs, &stage.inputs}));
+                       {&rows.state().environments.at(key.environment).inputs, &deployment.inputs, &stage.inputs},
+                       {key.environment, key.deployment, &stage, now.wall}));
   return ok();
 }
 
@@ -238,7 +239,8 @@ Result<> Core::Impl::leave(JobId number, const Step& step, const Task* task) {
       for (const auto& [id, value] : task->outputs) stage.calculated_outputs.set(id, value);
     }
     const release::Scope scope = step.stage == "build" ? release::Scope::build : release::Scope::deploy;
-    TRY(Value::Object declared, calculate_outputs(metadata_of(number), scope, stage.calculated_outputs));
+    TRY(Value::Object declared,
+        calculate_outputs(metadata_of(number), scope, {job.environment, job.deployment, &stage, now.wall}));
     for (const auto& [id, value] : stage.calculated_outputs) {
       if (!declared.contains(id)) {
         log(job, "warn", fmt::format("Warning: received unexpected output variable '{}'; it is dropped.", id));

@@ -90,6 +90,7 @@ void describe(V& visit, Task& t) {
   visit("output_bytes", t.output_bytes);
   visit("variables", t.variables);
   visit("outputs_before", t.outputs_before);
+  visit("run", t.run);
   visit("started_at", t.started_at);
   visit("ended_at", t.ended_at);
   visit("last_output", t.last_output);

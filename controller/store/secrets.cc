@@ -32,6 +32,7 @@ constexpr std::array secret_fields{
     SecretField{Table::tasks, "", "outputs"},
     SecretField{Table::tasks, "", "variables"},
     SecretField{Table::tasks, "", "outputs_before"},
+    SecretField{Table::tasks, "", "run"},
     SecretField{Table::requests, "", "reply"},
 };
 

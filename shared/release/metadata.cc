@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "shared/base/text.h"
-#include "shared/release/expression.h"
 
 namespace escape::release {
 namespace {
@@ -104,14 +103,6 @@ Result<> check_supported(const Metadata& metadata) {
     for (const char* stage : {"activate_provider", "deactivate_provider"}) {
       if (metadata.stages.contains(stage)) return not_supported(metadata, stage, "activation of providers");
     }
-  }
-  for (const std::vector<Variable>* variables : {&metadata.inputs, &metadata.outputs}) {
-    for (const Variable& variable : *variables) {
-      TRYV(check_has_no_expression(variable));
-    }
-  }
-  for (const auto& [name, stage] : metadata.stages) {
-    TRYV(check_has_no_expression(name, stage));
   }
   return ok();
 }
