@@ -13,6 +13,7 @@
 #include "agent/runner/cgroup.h"
 #include "agent/runner/launcher.h"
 #include "agent/runner/process.h"
+#include "shared/base/seal.h"
 #include "tests/bench/figures.h"
 #include "tests/support/cluster.h"
 
@@ -63,8 +64,8 @@ class Place {
     request.folder = folder_;
     request.variables = {{"PATH", std::getenv("PATH")}};
     request.cgroup_home = cgroup_home_;
-    must(runner::write_run_request(task_, request).has_value(), "no request");
-    Result<io::Fd> process = runner::launch_supervisor(program("escape-supervisor"), task_);
+    must(runner::write_run_request(task_, request, keys_).has_value(), "no request");
+    Result<io::Fd> process = runner::launch_supervisor(program("escape-supervisor"), task_, keys_);
     must(process.has_value(), "no supervisor");
     wait_for_start();
     return std::move(process).value();
@@ -91,6 +92,7 @@ class Place {
   }
 
   std::string folder_;
+  SealKeys keys_ = SealKeys::make();
   std::string cgroup_home_;
   std::string task_;
   int tasks_ = 0;

@@ -5,6 +5,7 @@
 #include "agent/runner/files.h"
 #include "agent/runner/outcome.h"
 #include "shared/base/check.h"
+#include "shared/base/seal.h"
 #include "shared/codec/codec.h"
 #include "shared/codec/fields.h"
 #include "tests/fuzz/input.h"
@@ -16,6 +17,11 @@ namespace {
 const fuzz::Scratch& scratch() {
   static const fuzz::Scratch folder;
   return folder;
+}
+
+const SealKeys& seal_keys() {
+  static const SealKeys keys = SealKeys::make();
+  return keys;
 }
 
 void write(const std::string& path, std::string_view bytes) { CHECK(runner::write_unsynced(path, bytes).has_value()); }
@@ -118,10 +124,10 @@ void check_pending_keys(std::string_view bytes) {
 void check_run_request(std::string_view bytes) {
   DataFolder data;
   write(io::join_path(data.task, runner::file_name::run), bytes);
-  const Result<runner::RunRequest> request = runner::read_run_request(data.task);
+  const Result<runner::RunRequest> request = runner::read_run_request(data.task, seal_keys());
   if (!request) return;
-  CHECK(runner::write_run_request(data.task, request.value()).has_value());
-  Result<runner::RunRequest> again = runner::read_run_request(data.task);
+  CHECK(runner::write_run_request(data.task, request.value(), seal_keys()).has_value());
+  Result<runner::RunRequest> again = runner::read_run_request(data.task, seal_keys());
   CHECK(again.has_value());
   again.value().version = request.value().version;  // the writer's own
   CHECK(bytes_of(again.value()) == bytes_of(request.value()));
@@ -135,7 +141,7 @@ void check_run_result(std::string_view bytes) {
   CHECK(result.value().has_value());
   CHECK(runner::write_run_result(data.task, *result.value()).has_value());
   CHECK(runner::find_run_result(data.task).value() == result.value());
-  (void)runner::to_task_result(*result.value(), {}, {}, data.task);
+  (void)runner::to_task_result(*result.value(), {}, {}, data.task, seal_keys());
 }
 
 /// What the script itself left: it goes into messages, so these must be ones that the controller can read.
@@ -146,7 +152,7 @@ void check_outputs(std::string_view bytes) {
   offer.reads_outputs = true;
   runner::RunResult run;
   run.end = runner::RunEnd::exited;
-  const agent::TaskResult result = runner::to_task_result(run, {}, offer, data.task);
+  const agent::TaskResult result = runner::to_task_result(run, {}, offer, data.task, seal_keys());
   CHECK(result.outcome == protocol::TaskOutcome::ok || !result.message.empty());
   protocol::Finished finished;
   finished.outcome = result.outcome;

@@ -103,7 +103,7 @@ class World {
 
   template <class Rows>
   static void append_all(const Rows& rows, std::vector<store::Write>& batch) {
-    for (const auto& [key, row] : rows) store::append_writes(row, batch);
+    for (const auto& [key, row] : rows) store::append_writes(row, batch, nullptr);
   }
 
   static const State& enrolled() {
@@ -314,7 +314,7 @@ class World {
       if (const auto* event = std::get_if<protocol::EventView>(&change)) CHECK(event->sequence == ++last_event_);
       if (const auto* job = std::get_if<Job>(&change)) check_not_settled(*job);
       apply(replay_, change);
-      store::append_writes(change, batch);
+      store::append_writes(change, batch, nullptr);
     }
     CHECK(disk_->commit(batch).has_value());
     for (const Effects::ToAgentSession& out : effects.to_agents) check_readable(out.message);

@@ -5,6 +5,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <cerrno>
+#include <cstring>
 #include <mutex>
 
 #include "controller/http/server.h"
@@ -70,7 +72,10 @@ class World {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const linger reset{1, 0};
     ::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    CHECK(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    const int done = ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+    if (done != 0 && errno == EINTR) return connect();  // libFuzzer's own timer
+    if (done != 0) log_error("cannot connect: {}", std::strerror(errno));
+    CHECK(done == 0);
     return socket;
   }
   std::unique_ptr<store::Reader> snapshot() {

@@ -61,7 +61,8 @@ void check_compiled(const Plan& plan) {
 void check_plan(std::string_view text) {
   const Result<Plan> plan = parse_plan(text, "escape.yml");
   if (!plan) return check_bad_data(plan.error());
-  for (const release::Variable& variable : plan.value().inputs) CHECK(check_declaration(variable).has_value());
+  for (const release::Variable& variable : plan.value().inputs.variables)
+    CHECK(check_declaration(variable).has_value());
   check_compiled(plan.value());
 }
 
