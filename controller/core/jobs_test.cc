@@ -273,6 +273,19 @@ TEST_F(JobsTest, workspace_jobs_run_in_the_process_that_joins) {
             "Build state 'quickstart/hello-world' for release 'hello-world-v0.0.4' could not be found");
 }
 
+TEST_F(JobsTest, what_moves_deployments_has_no_workspace) {
+  h.enrol("stage-1", "stage");
+  h.deploy(hello + "-v0.0.1");
+  for (const JobKind kind : {JobKind::promote, JobKind::converge}) {
+    Submit asked = on(kind, kind == JobKind::promote ? "live" : "stage");
+    asked.from_environment = "stage";
+    asked.workspace = "/src/app";
+    asked.metadata = codec::metadata_to_value(make_release(hello + "-v0.0.3").metadata);
+    EXPECT_EQ(h.refusal(asked).kind, "usage");
+  }
+  EXPECT_TRUE(h.state().plans.empty());
+}
+
 TEST_F(JobsTest, a_value_that_does_not_fit_is_not_recorded) {
   release::ReleaseRecord record = make_release(hello + "-v0.0.1");
   record.metadata.inputs.push_back({.id = "port", .type = "integer", .fallback = Value(80)});

@@ -173,6 +173,10 @@ Result<Job> Core::Impl::job_of(const protocol::request::Submit& asked) const {
   if (job.environment.empty()) return fail(ErrorKind::usage, "Missing 'environment'", "Name it with -e.");
   TRYV(release::check_environment_name(job.environment));
   if (job.step_time_limit > longest_step) return fail(ErrorKind::usage, "A step may run for a year at most.");
+  if (is_workspace(job) && (job.kind == JobKind::promote || job.kind == JobKind::converge)) {
+    return fail(ErrorKind::usage, fmt::format("A {} works on what is deployed, not on a workspace.", name_of(job.kind)),
+                "Leave the workspace out.");
+  }
   TRYV(check_stages(job.kind, job.stages));
   if (job.kind == JobKind::destroy && job.stages.empty()) job.stages = {"deploy"};
   // Build before deploy, as the original destroys.

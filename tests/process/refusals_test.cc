@@ -238,7 +238,9 @@ TEST_F(Roles, EveryoneMayWhatTheirRoleSays) {
   expect(as("otto", {"run", "deploy", release, "-e", "test"}), 0, {});
   expect(as("otto", {"run", "promote", "-d", "quickstart/counts", "-e", "test", "--to", "live", "-f"}), 5, {"live"});
   expect(as("otto", {"agents", "invite", "-e", "test"}), 5, {"otto"});
-  expect(as("otto", {"state", "export"}), 5, {"otto"});
+  expect(as("otto", {"state", "export"}), 0, {});
+  expect(as("otto", {"state", "export", "--reveal"}), 5, {"otto"});
+  expect(as("rita", {"state", "export", "--reveal"}), 5, {"rita"});
   expect(as("rita", {"jobs", "cancel", "2"}), 5, {"rita"});
   EXPECT_EQ(runs(cluster), 1);
   expect(cluster.escape({"principals", "remove", "otto"}), 0, {});
