@@ -12,6 +12,7 @@
 #include "shared/base/value.h"
 #include "shared/codec/domain.h"
 #include "shared/release/metadata.h"
+#include "shared/release/parts.h"
 
 /// Every message between an agent and the controller (PROTOCOL.md, "Agents"). Names of fields are wire constants.
 namespace escape::protocol {
@@ -65,7 +66,11 @@ struct Hello {
   std::vector<HeldTask> holds;                ///< everything not yet forgotten
   std::string process{};  ///< drawn at each start of the agent: two that live at once are two hosts with one key
   Timestamp sent_at{};    ///< by the agent's wall clock: shown to people, decides nothing
+  /// What it can do beyond the first version, in words: an agent that does not name one would ignore the fields.
+  std::vector<std::string> abilities{};
 };
+/// An ability: fills a step's folder (`parts`, `files`, `downloads`, `templates` of an Offer) and takes an empty `run`.
+inline constexpr std::string_view ability_prepare = "prepare";
 inline constexpr std::size_t max_held_tasks = 10'000;
 struct Ping {};
 /// The task is journaled (synced) and starts, or was already.
@@ -152,7 +157,30 @@ struct PackageSource {
   friend bool operator==(const PackageSource&, const PackageSource&) = default;
 };
 
-/// One step to run. Everything the agent needs; repeated until Accepted or Declined.
+/// Another package (an extension) that lies unpacked in `folder` of the working folder ("deps/project/name") before
+/// anything of the step happens. Its source is never a workspace.
+struct PackagePart {
+  std::string folder;
+  PackageSource package;
+  friend bool operator==(const PackagePart&, const PackagePart&) = default;
+};
+/// A file that is made, or replaced, before the step: mode 0600, its missing folders are made.
+struct FileToWrite {
+  std::string path;
+  std::string text;  ///< any bytes
+  friend bool operator==(const FileToWrite&, const FileToWrite&) = default;
+};
+/// A template of the package, and all that it may name.
+struct TemplateToRender {
+  std::string file, target;
+  Value::Object values{};
+  bool escape_html = false;
+  friend bool operator==(const TemplateToRender&, const TemplateToRender&) = default;
+};
+
+/// One step to run. Everything the agent needs; repeated until Accepted or Declined. Paths of `downloads`, `templates`,
+/// `parts` and `files` are relative to the working folder and never lead out of it. They are carried out in the order
+/// parts, files, downloads, templates, script, and all of it again when the agent dies meanwhile.
 struct Offer {
   TaskId task;
   Attempt attempt = 1;
@@ -161,7 +189,11 @@ struct Offer {
   std::string stage;  ///< "build" or "deploy"
   std::string step;   ///< "pre_deploy", "deploy", "smoke" …
   PackageSource package;
-  release::ExecStage run;
+  release::ExecStage run;  ///< empty: only what the four lists below ask for is done, and the task ends ok
+  std::vector<release::Download> downloads{};  ///< those of the stage, their expressions evaluated; `scopes` is ignored
+  std::vector<TemplateToRender> templates{};
+  std::vector<PackagePart> parts{};
+  std::vector<FileToWrite> files{};
   std::map<std::string, std::string> variables;  ///< INPUT_…, OUTPUT_…, in text form; PATH and ESCAPE_* are the agent's
   std::vector<std::string> secret_variables;     ///< names in `variables` whose values are masked in output
   Value::Object outputs_before;                  ///< written to the outputs file before the start

@@ -55,6 +55,7 @@ void describe(V& visit, Hello& m) {
   visit("holds", m.holds);
   visit("process", m.process);
   visit("sent_at", m.sent_at);
+  visit("abilities", m.abilities);
 }
 template <class V>
 void describe(V&, Ping&) {}
@@ -130,6 +131,24 @@ void describe(V& visit, PackageSource& p) {
   visit("workspace", p.workspace);
 }
 template <class V>
+void describe(V& visit, PackagePart& p) {
+  visit.required("folder", p.folder);
+  visit.required("package", p.package);
+}
+template <class V>
+void describe(V& visit, FileToWrite& f) {
+  RawBytes text{f.text};
+  visit.required("path", f.path);
+  visit("text", text);
+}
+template <class V>
+void describe(V& visit, TemplateToRender& t) {
+  visit.required("file", t.file);
+  visit.required("target", t.target);
+  visit("values", t.values);
+  visit("escape_html", t.escape_html);
+}
+template <class V>
 void describe(V& visit, Offer& m) {
   visit.required("task", m.task);
   visit.required("attempt", m.attempt);
@@ -139,6 +158,10 @@ void describe(V& visit, Offer& m) {
   visit.required("step", m.step);
   visit("package", m.package);
   visit("run", m.run);
+  visit("downloads", m.downloads);
+  visit("templates", m.templates);
+  visit("parts", m.parts);
+  visit("files", m.files);
   visit("variables", m.variables);
   visit("secret_variables", m.secret_variables);
   visit("outputs_before", m.outputs_before);

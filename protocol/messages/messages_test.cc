@@ -64,6 +64,32 @@ TEST(Messages, FieldsThatAreMissingKeepTheirDefaultsAndUnknownOnesAreIgnored) {
   EXPECT_EQ(std::get<Welcome>(welcome.value()).heartbeat, Millis{10'000});
 }
 
+TEST(Messages, AnOfferOfAnEarlierControllerAsksForNoPreparation) {
+  const Result<ToAgent> decoded = decode_to_agent(
+      "offer", packed({{"task", Value::List{1, 2}}, {"attempt", 1}, {"step", "deploy"}, {"run", Value::Object{}}}));
+  ASSERT_TRUE(decoded.has_value()) << describe(decoded.error());
+  const auto& offer = std::get<Offer>(decoded.value());
+  EXPECT_TRUE(offer.downloads.empty() && offer.templates.empty() && offer.parts.empty() && offer.files.empty());
+  EXPECT_TRUE(std::get<Hello>(decode_from_agent("hello", packed({})).value()).abilities.empty());
+}
+
+TEST(Messages, WhatAnOfferPreparesKeepsItsFields) {
+  Offer sent;
+  sent.downloads = {{.url = "http://a/b", .dest = "c", .if_not_exists = {"d*"}, .unpack = true, .sha256 = "00"}};
+  sent.templates = {{.file = "t.tpl", .target = "t", .values = {{"a", Value::List{1, "b"}}}, .escape_html = true}};
+  sent.parts = {{.folder = "deps/p/n",
+                 .package = {.release = "p/n-v1", .path = "/x", .sha256 = "11", .size = 5, .workspace = ""}}};
+  sent.files = {{.path = "x/y", .text = std::string("\xff\0", 2)}};
+  const TypedBody typed = encode(ToAgent(sent));
+  const Result<ToAgent> decoded = decode_to_agent(typed.type, typed.body);
+  ASSERT_TRUE(decoded.has_value()) << describe(decoded.error());
+  const auto& got = std::get<Offer>(decoded.value());
+  EXPECT_EQ(got.downloads, sent.downloads);
+  EXPECT_EQ(got.templates, sent.templates);
+  EXPECT_EQ(got.parts, sent.parts);
+  EXPECT_EQ(got.files, sent.files);
+}
+
 TEST(Messages, NobodyIsSentToSleepForLongerThanADay) {
   constexpr std::int64_t too_long = 25 * 3600 * 1000;
   for (const std::int64_t millis : {std::int64_t{-1}, too_long}) {
@@ -121,6 +147,7 @@ TEST(Messages, RefuseWhatAnAgentMayNotSay) {
       {"finished", finished(1 << 21, 0, std::string(1 << 21, 'x')), "more than the limit"},
       {"join", packed({{"public_key", Binary{"short"}}}), "where 32 were expected"},
       {"join", packed({{"public_key", std::string(32, 'k')}}), "expected a binary"},
+      {"hello", packed({{"abilities", "prepare"}}), "abilities"},
       {"hello",
        packed({{"holds",
                 Value::List(10'001, Value(Value::Object{{"task", task}, {"attempt", 1}, {"phase", "running"}}))}}),

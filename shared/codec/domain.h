@@ -88,5 +88,17 @@ void describe(V& visit, ExecStage& s) {
   visit("inline", s.inline_script);
   visit("script", s.script);
 }
+template <class V>
+void describe(V& visit, Download& d) {
+  visit.required("url", d.url);
+  visit.required("dest", d.dest);
+  visit("overwrite", d.overwrite);
+  visit("if_not_exists", d.if_not_exists);
+  visit("unpack", d.unpack);
+  visit("platform", d.platform);
+  visit("arch", d.arch);
+  visit("sha256", d.sha256);
+  visit("scopes", d.scopes);
+}
 
 }  // namespace escape::release
