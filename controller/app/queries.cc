@@ -42,7 +42,8 @@ protocol::TaskView task_view(const Task& task, const QueryContext& context) {
           .host = task.host,
           .agent_state = is_theirs ? std::string(context.liveness(task.agent)) : std::string(),
           .agent_seen = is_theirs ? seen_of(task.agent, context) : Timestamp{},
-          .reported_at = task.reported_at};
+          .reported_at = task.reported_at,
+          .deployment = task.deployment};
 }
 
 bool is_unknown(const Job& job, const State& state) {
@@ -207,6 +208,7 @@ Result<Reply> list_deployments(const request::ListDeployments& asked, const Quer
   }
   for (const auto& [key, deployment] : context.state.deployments) {
     if (!asked.environment.empty() && key.environment != asked.environment) continue;
+    if (state::is_below_another(key.deployment)) continue;
     const auto stage = deployment.stages.find("deploy");
     TRY(protocol::DeploymentCell cell,
         cell_of(deployment, stage == deployment.stages.end() ? state::StageRecord{} : stage->second, context));
@@ -237,7 +239,11 @@ Result<std::vector<release::Metadata>> releases_of(const state::Deployment& depl
   for (const auto& [name, stage] : deployment.stages) {
     TRY(const std::optional<JobPlan> plan, store::find_plan(context.reader, stage.job));
     if (!plan) continue;
-    TRY(release::Metadata metadata, codec::metadata_from_value(plan->metadata));
+    const auto planned =
+        std::ranges::find(plan->releases, deployment.release + "-v" + stage.release.version, &PlannedRelease::release);
+    const bool is_below = state::is_below_another(deployment.name);
+    if (is_below && planned == plan->releases.end()) continue;
+    TRY(release::Metadata metadata, codec::metadata_from_value(is_below ? planned->metadata : plan->metadata));
     releases.push_back(std::move(metadata));
   }
   return releases;
@@ -280,10 +286,31 @@ Result<Reply> export_state(const request::ExportState& asked, const QueryContext
 }
 
 Result<Reply> show_deployment(const request::ShowDeployment& asked, const QueryContext& context) {
-  TRY(state::Deployment shown, find_shown(context.state, asked));
-  TRY(const std::vector<release::Metadata> releases, releases_of(shown, context));
-  mask_sensitive(shown, releases);
-  return Reply(reply::Deployment{codec::deployment_to_state_json(shown)});
+  TRY(auto shown, find_shown(context.state, asked));
+  for (auto& [name, deployment] : shown) {
+    TRY(const std::vector<release::Metadata> releases, releases_of(deployment, context));
+    mask_sensitive(deployment, releases);
+  }
+  return Reply(reply::Deployment{codec::deployment_to_state_json(shown, asked.deployment)});
+}
+
+Result<Reply> list_errands(const request::ListErrands& asked, const QueryContext& context) {
+  auto found = context.state.deployments.find({asked.environment, asked.deployment});
+  if (found == context.state.deployments.end()) {
+    return fail(
+        ErrorKind::not_found,
+        "The deployment '" + asked.deployment + "' could not be found in environment '" + asked.environment + "'",
+        "`escape state list-deployments -e " + asked.environment + "` shows what is there.");
+  }
+  state::Deployment deployed = found->second;
+  std::erase_if(deployed.stages, [](const auto& stage) { return stage.first != "deploy"; });
+  TRY(const std::vector<release::Metadata> releases, releases_of(deployed, context));
+  reply::Errands errands;
+  if (releases.empty()) return Reply(std::move(errands));
+  const Value metadata = codec::metadata_to_value(releases.front());
+  const Value* all = metadata.as_object()->find("errands");
+  if (all && all->as_object()) errands.errands = *all->as_object();
+  return Reply(std::move(errands));
 }
 
 Result<Reply> list_environments(const QueryContext& context) {
@@ -302,6 +329,7 @@ Result<Reply> list_environments(const QueryContext& context) {
                    .inputs = whole.environment.inputs};
   }
   for (const auto& [key, deployment] : context.state.deployments) {
+    if (state::is_below_another(key.deployment)) continue;
     if (auto view = views.find(key.environment); view != views.end()) ++view->second.deployments;
   }
   for (const auto& [name, agent] : context.state.agents) {
@@ -325,9 +353,14 @@ Result<Reply> plan_of_converge(const request::PlanConverge& asked, const QueryCo
     if (key.environment != asked.environment || !deployment.desired) continue;
     Result<release::ReleaseQuery> query = release::parse_release_query(deployment.desired->query);
     if (!query) {
-      desired.push_back({key, fail(query.error())});
+      desired.push_back({key, fail(query.error()), {}});
     } else {
-      desired.push_back({key, context.resolve(query.value())});
+      Result<std::vector<release::ReleaseRecord>> records = resolve_all(query.value(), {}, context.resolve);
+      if (!records) {
+        desired.push_back({key, fail(records.error()), {}});
+        continue;
+      }
+      desired.push_back({key, records.value().front(), {records.value().begin() + 1, records.value().end()}});
     }
   }
   return Reply(
@@ -396,6 +429,7 @@ Result<Reply> answer(const protocol::Request& request, const QueryContext& conte
                         [&](const request::ListPrincipals&) { return list_principals(context); },
                         [&](const request::ListEnvironments&) { return list_environments(context); },
                         [&](const request::ListDeployments& asked) { return list_deployments(asked, context); },
+                        [&](const request::ListErrands& asked) { return list_errands(asked, context); },
                         [&](const request::ShowDeployment& asked) { return show_deployment(asked, context); },
                         [&](const request::ExportState& asked) { return export_state(asked, context); },
                         [&](const request::DescribePromotion& asked) -> Result<Reply> {

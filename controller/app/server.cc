@@ -223,7 +223,9 @@ Result<> Server::Impl::one_turn(Now now) {
 
   // 5. What the core asked the inventory for comes back as input of the next turn.
   for (Effects::Resolve& resolve : std::exchange(turn.resolve, {})) {
-    waiting.push_back(input::Resolved{resolve.job, inventory->resolve(resolve.query)});
+    waiting.push_back(input::Resolved{
+        resolve.job, resolve_all(resolve.query, resolve.also,
+                                 [this](const release::ReleaseQuery& query) { return inventory->resolve(query); })});
   }
   turn = {};
   return ok();

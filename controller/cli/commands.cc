@@ -57,8 +57,8 @@ constexpr std::array all_commands{
     Command{"config", "create-profile", "Make a profile", describe_config_create},
     Command{"login", "", "Enrol at a controller with a token", describe_login},
     Command{"deps", "fetch", "Fetch the dependencies of the plan", describe_later},
-    Command{"errands", "list", "Errands of a deployment", describe_later},
-    Command{"errands", "run", "Run an errand", describe_later},
+    Command{"errands", "list", "Errands of a deployment", describe_errands_list},
+    Command{"errands", "run", "Run an errand of a deployment", describe_errands_run},
     Command{"pull", "", "Fetch and unpack releases", describe_later},
 };
 

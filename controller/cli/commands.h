@@ -77,6 +77,8 @@ void describe_config_set(Syntax& syntax);
 void describe_config_create(Syntax& syntax);
 void describe_login(Syntax& syntax);
 void describe_tag(Syntax& syntax);
+void describe_errands_list(Syntax& syntax);
+void describe_errands_run(Syntax& syntax);
 void describe_later(Syntax& syntax);
 
 }  // namespace escape::cli

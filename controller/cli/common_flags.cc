@@ -20,7 +20,7 @@ void add_deployment(Syntax& syntax, CommonFlags& flags) {
 void add_values(Syntax& syntax, CommonFlags& flags) {
   syntax.repeated("-v,--extra-vars", flags.values, "VALUE",
                   "Input: k=v, k=@FILE, k=@@text, @FILE.json, @FILE.yml; repeat");
-  syntax.repeated("-p,--extra-providers", flags.providers, "VALUE", "Provider: variable=deployment (a later version)");
+  syntax.repeated("-p,--extra-providers", flags.providers, "VALUE", "Provider of a consumer: variable=DEPLOYMENT, =@FILE, @FILE.json; repeat");
 }
 
 void add_step_timeout(Syntax& syntax, CommonFlags& flags) {
@@ -37,11 +37,6 @@ void refuse_state_files(Syntax& syntax) {
                  false);
   syntax.refused("-r,--remote-state", "The original's remote state service is gone: --remote-state is refused.",
                  "Use a controller: escape login --token TOKEN");
-}
-
-Result<> check_providers(const CommonFlags& flags) {
-  if (flags.providers.empty()) return ok();
-  return fail(ErrorKind::refused, "Providers (-p) come with a later version of Escape.", "Leave -p out.");
 }
 
 Result<> check_environment(const std::string& name) {

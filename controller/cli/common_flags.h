@@ -28,8 +28,6 @@ void add_json(Syntax& syntax, bool& to);
 /// `-s`, `--use-profile-state` and `-r` of the original: understood, and refused with where the state is now.
 void refuse_state_files(Syntax& syntax);
 
-/// Error: refused when `-p` was given, which comes with a later version.
-Result<> check_providers(const CommonFlags& flags);
 Result<> check_environment(const std::string& name);
 /// A flag that must be a duration. Error: usage, naming the flag.
 Result<Millis> duration_of_flag(std::string_view flag, const std::string& text);

@@ -31,13 +31,13 @@ struct RunFlags : CommonFlags {
 };
 
 Result<Submit> submission(JobKind kind, const RunFlags& flags) {
-  TRYV(check_providers(flags));
   TRYV(check_environment(flags.environment));
   Submit submit;
   submit.kind = kind;
   submit.environment = flags.environment;
   submit.deployment = flags.deployment;
   TRY(submit.inputs, parse_values(flags.values));
+  TRY(submit.providers, parse_providers(flags.providers));
   TRY(submit.step_time_limit, step_limit(flags));
   return submit;
 }

@@ -7,6 +7,7 @@
 #include "controller/cli/values.h"
 #include "controller/cli/views.h"
 #include "controller/cli/workspace.h"
+#include "shared/base/text.h"
 
 namespace escape::cli {
 namespace {
@@ -60,13 +61,13 @@ Result<int> show(Invocation& run, const StateFlags& flags) {
 
 Result<int> create(Invocation& run, const StateFlags& flags) {
   TRYV(check_environment(flags.environment));
-  TRYV(check_providers(flags));
   TRY(const release::ReleaseQuery query, release::parse_release_query(flags.release));
   const std::string deployment = flags.deployment.empty() ? to_string(query.application) : flags.deployment;
   TRY(Value::Object inputs, parse_values(flags.values));
+  TRY(auto providers, parse_providers(flags.providers));
   TRY(Link * link, run.link(Access::write));
-  TRYV(
-      link->call(protocol::request::CreateDeployment{flags.environment, deployment, flags.release, std::move(inputs)}));
+  TRYV(link->call(protocol::request::CreateDeployment{flags.environment, deployment, flags.release, std::move(inputs),
+                                                      std::move(providers)}));
   TRY(const protocol::reply::Deployment shown,
       ask<protocol::reply::Deployment>(*link, protocol::request::ShowDeployment{flags.environment, deployment}));
   print_json(run, shown.deployment);
@@ -78,6 +79,53 @@ Result<int> export_state(Invocation& run, const StateFlags& flags) {
   TRY(const protocol::reply::State state,
       ask<protocol::reply::State>(*link, protocol::request::ExportState{flags.environment, flags.reveal}));
   print_json(run, state.state);
+  return 0;
+}
+
+/// Interface → the deployments whose deploy stage provides it and is up.
+std::map<std::string, std::vector<std::string>> providers_of(const Value& environment) {
+  std::map<std::string, std::vector<std::string>> providers;
+  const auto member = [](const Value* of, std::string_view name) {
+    const Value::Object* object = of ? of->as_object() : nullptr;
+    return object ? object->find(name) : nullptr;
+  };
+  const Value* deployments = member(&environment, "deployments");
+  if (!deployments || !deployments->as_object()) return providers;
+  for (const auto& [name, deployment] : *deployments->as_object()) {
+    const Value* stage = member(member(&deployment, "stages"), "deploy");
+    const Value* status = member(member(stage, "status"), "status");
+    const Value* provides = member(stage, "provides");
+    const std::string* word = status ? status->as_string() : nullptr;
+    if (!word || !provides || !provides->as_list()) continue;
+    if (*word == "empty" || *word == "failure" || word->find("destroy") != std::string::npos) continue;
+    for (const Value& interface : *provides->as_list()) {
+      if (interface.as_string()) providers[*interface.as_string()].push_back(name);
+    }
+  }
+  return providers;
+}
+
+Result<int> show_providers(Invocation& run, const StateFlags& flags) {
+  TRYV(check_environment(flags.environment));
+  TRY(Link * link, run.link(Access::read));
+  TRY(const protocol::reply::State state,
+      ask<protocol::reply::State>(*link, protocol::request::ExportState{flags.environment, false}));
+  const Value::Object* project = state.state.as_object();
+  const Value* environments = project ? project->find("environments") : nullptr;
+  const Value* environment =
+      environments && environments->as_object() ? environments->as_object()->find(flags.environment) : nullptr;
+  const auto providers = environment ? providers_of(*environment) : std::map<std::string, std::vector<std::string>>();
+  if (flags.as_json) {
+    Value::Object all;
+    for (const auto& [interface, names] : providers) all.set(interface, Value::List(names.begin(), names.end()));
+    print_json(run, all);
+    return 0;
+  }
+  if (providers.empty()) {
+    run.console().out("No providers found in the environment state. Try deploying one.\n");
+    return 0;
+  }
+  for (const auto& [interface, names] : providers) run.console().out(interface + ":\n\t" + join(names, ", ") + "\n");
   return 0;
 }
 
@@ -133,9 +181,7 @@ void describe_state_export(Syntax& syntax) {
 void describe_state_providers(Syntax& syntax) {
   auto flags = common(syntax);
   add_json(syntax, flags->as_json);
-  syntax.action([flags](Invocation&) -> Result<int> {
-    return fail(ErrorKind::refused, "Providers come with a later version of Escape.");
-  });
+  syntax.action([flags](Invocation& run) { return show_providers(run, *flags); });
 }
 
 }  // namespace escape::cli

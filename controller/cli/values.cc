@@ -1,5 +1,6 @@
 #include "controller/cli/values.h"
 
+#include "shared/codec/codec.h"
 #include "shared/io/files.h"
 #include "shared/plan/document.h"
 
@@ -57,6 +58,20 @@ Result<Value::Object> parse_values(const std::vector<std::string>& given, const 
     values.set(name, std::move(value));
   }
   return values;
+}
+
+Result<std::map<std::string, std::string>> parse_providers(const std::vector<std::string>& given) {
+  TRY(const Value::Object values, parse_values(given));
+  std::map<std::string, std::string> providers;
+  for (const auto& [variable, value] : values) {
+    if (!value.as_string()) {
+      return fail(ErrorKind::bad_data,
+                  "Expecting a string value for extra provider '" + variable + "' got " + codec::to_json(value),
+                  "Give the name of a deployment: -p " + variable + "=NAME");
+    }
+    providers[variable] = *value.as_string();
+  }
+  return providers;
 }
 
 Result<Value::Object> parse_values(const std::vector<std::string>& given) {

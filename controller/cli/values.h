@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,5 +19,9 @@ using FileReader = std::function<Result<std::string>(const std::string& path)>;
 /// file.
 Result<Value::Object> parse_values(const std::vector<std::string>& given, const FileReader& read);
 Result<Value::Object> parse_values(const std::vector<std::string>& given);
+
+/// The same for `-p`: a consumer's variable → the deployment that provides for it. Errors also: bad_data "Expecting a
+/// string value for extra provider 'k' got 1".
+Result<std::map<std::string, std::string>> parse_providers(const std::vector<std::string>& given);
 
 }  // namespace escape::cli

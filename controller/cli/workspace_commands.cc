@@ -48,13 +48,13 @@ Result<Submit> workspace_job(JobKind kind, const ReleaseFlags& flags, const Work
   submit.release = release_text(metadata);
   if (kind == JobKind::build || kind == JobKind::deploy) {
     TRY(submit.inputs, parse_values(flags.values));
+    TRY(submit.providers, parse_providers(flags.providers));
   }
   TRY(submit.step_time_limit, step_limit(flags));
   return submit;
 }
 
 Result<Workspace> open_workspace(Invocation& run, const ReleaseFlags& flags) {
-  TRYV(check_providers(flags));
   TRYV(check_environment(flags.environment));
   TRYV(run.need_full_program());
   return Workspace::open(flags.plan);

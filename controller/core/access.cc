@@ -40,6 +40,7 @@ Need need_of(const protocol::Request& asked) {
           [](const request::ApplyEnvironment& r) { return Need{Right::operate, r.environment}; },
           [](const request::RemoveEnvironment& r) { return Need{Right::operate, r.environment}; },
           [](const request::ListDeployments&) { return Need{Right::read}; },
+          [](const request::ListErrands&) { return Need{Right::read}; },
           [](const request::ShowDeployment& r) {
             return r.reveal ? Need{Right::operate, r.environment} : Need{Right::read};
           },

@@ -86,6 +86,7 @@ void Core::Impl::open_session(const AgentId& agent, SessionId session, const pro
   here.heard = now.steady;
   here.seen = now.wall;
   here.host = hello.host;
+  here.abilities = hello.abilities;
   timers.set({TimerKind::liveness, agent, {}}, now.steady + suspect_after(here));
   if (!rows.state().agents.contains(agent)) return;
   Agent& row = rows.edit_agent(agent);

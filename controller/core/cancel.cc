@@ -23,6 +23,10 @@ Result<protocol::Reply> Core::Impl::cancel(const Principal& by, JobId number) {
   const Job* job = find_live(number);
   if (!job) return fail(ErrorKind::conflict, fmt::format("Job {} has already ended.", number));
   TRYV(check_may_act(by, job->environment, "cancel"));
+  if (job->failure) {
+    return protocol::Reply(protocol::reply::Done{
+        fmt::format("Job {} has failed and deactivates its providers; it ends by itself.", number)});
+  }
   if (job->cancel_requested) {
     return protocol::Reply(
         protocol::reply::Done{fmt::format("Job {} is already being cancelled, by {}.", number, job->cancelled_by)});

@@ -18,16 +18,26 @@ struct Candidate {
   const state::Deployment& deployment;
   const state::StageRecord& stage;
   const state::Environment* environment;
-  const Result<release::ReleaseRecord>* desired;  ///< nullptr: nobody asked for a release
+  const DesiredVersion* desired;  ///< nullptr: nobody asked for a release
+  const State& state;
 };
 
 /// Ids whose value would be another than what the scripts were given.
 Result<std::vector<std::string>> changed_inputs(const Candidate& candidate, const release::Metadata& metadata) {
   // The time of the run that is compared with, so that a default made of the time is no change by itself.
-  const Surroundings around{candidate.deployment.environment, candidate.deployment.name, &candidate.stage,
-                            candidate.stage.status.updated_at};
+  const DeploymentKey key{candidate.deployment.environment, candidate.deployment.name};
+  const FindRelease find = [&](const std::string& release) -> const release::Metadata* {
+    for (const release::ReleaseRecord& other : candidate.desired->others) {
+      if (to_string(other.id) == release) return &other.metadata;
+    }
+    return nullptr;
+  };
+  const Surroundings around{
+      key.environment, key.deployment, &candidate.stage, candidate.stage.status.updated_at,
+      others_around(candidate.state, find, metadata, release::Scope::deploy, key, "deploy", candidate.stage.providers)};
+  static const Value::Object nothing;
   TRY(const Value::Object wanted, calculate_inputs(metadata, release::Scope::deploy,
-                                                   {candidate.environment ? &candidate.environment->inputs : nullptr,
+                                                   {candidate.environment ? &candidate.environment->inputs : &nothing,
                                                     &candidate.deployment.inputs, &candidate.stage.inputs},
                                                    around));
   std::vector<std::string> changed;
@@ -65,8 +75,9 @@ PlannedChange compare(const Candidate& candidate, bool refresh) {
     if (refresh) return action(candidate, "deploy", stage.release.version, "refresh");
     return action(candidate, "none", stage.release.version, "already deployed (use --refresh to redeploy)");
   }
-  if (!candidate.desired->has_value()) return action(candidate, "error", "", describe(candidate.desired->error()));
-  const release::ReleaseRecord& record = candidate.desired->value();
+  if (!candidate.desired->record.has_value())
+    return action(candidate, "error", "", describe(candidate.desired->record.error()));
+  const release::ReleaseRecord& record = candidate.desired->record.value();
   const std::string to = version_text(record);
   Result<std::vector<std::string>> changed = changed_inputs(candidate, record.metadata);
   if (!changed) return action(candidate, "error", to, describe(changed.error()));
@@ -92,9 +103,10 @@ PlannedChange retry(const Candidate& candidate, bool refresh, Timestamp now) {
     return action(candidate, "wait", stage.release.version,
                   "will be retried in " + to_short_text(status.try_again_at - now));
   }
-  const bool is_resolved = candidate.desired && candidate.desired->has_value();
-  if (candidate.desired && !is_resolved) return action(candidate, "error", "", describe(candidate.desired->error()));
-  std::string to = is_resolved ? version_text(candidate.desired->value()) : stage.release.version;
+  const bool is_resolved = candidate.desired && candidate.desired->record.has_value();
+  if (candidate.desired && !is_resolved)
+    return action(candidate, "error", "", describe(candidate.desired->record.error()));
+  std::string to = is_resolved ? version_text(candidate.desired->record.value()) : stage.release.version;
   if (status.code == StatusCode::test_failure && to != stage.release.version) {
     return action(candidate, "deploy", std::move(to), "the smoke tests failed and another release is wanted");
   }
@@ -131,17 +143,18 @@ PlannedChange decide(const Candidate& candidate, bool refresh, Timestamp now) {
 
 std::vector<PlannedChange> plan_converge(const State& state, std::string_view environment,
                                          const std::vector<DesiredVersion>& desired, bool refresh, Timestamp now) {
-  std::map<DeploymentKey, const Result<release::ReleaseRecord>*> wanted;
-  for (const DesiredVersion& one : desired) wanted[one.key] = &one.record;
+  std::map<DeploymentKey, const DesiredVersion*> wanted;
+  for (const DesiredVersion& one : desired) wanted[one.key] = &one;
   auto found = state.environments.find(std::string(environment));
   const state::Environment* of = found == state.environments.end() ? nullptr : &found->second;
   std::vector<PlannedChange> plan;
   for (auto row = state.deployments.lower_bound({std::string(environment), ""});
        row != state.deployments.end() && row->first.environment == environment; ++row) {
+    if (state::is_below_another(row->first.deployment)) continue;  // its parent's deploy brings it along
     const state::StageRecord* stage = find_stage(state, row->first, "deploy");
     if (!stage) continue;  // only built
     auto one = wanted.find(row->first);
-    plan.push_back(decide({row->second, *stage, of, one == wanted.end() ? nullptr : one->second}, refresh, now));
+    plan.push_back(decide({row->second, *stage, of, one == wanted.end() ? nullptr : one->second, state}, refresh, now));
   }
   return plan;
 }

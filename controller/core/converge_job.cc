@@ -55,7 +55,7 @@ void Core::Impl::begin_converge(JobId number) {
   const State& state = rows.state();
   for (auto row = state.deployments.lower_bound({job.environment, ""});
        row != state.deployments.end() && row->first.environment == job.environment; ++row) {
-    if (row->second.desired) pass.keys.push_back(row->first);
+    if (row->second.desired) pass.keys.push_back(row->first);  // never one below another
   }
   resolve_next(number);
 }
@@ -71,21 +71,27 @@ void Core::Impl::resolve_next(JobId number) {
         is_wanted ? release::parse_release_query(deployment->second.desired->query)
                   : Result<release::ReleaseQuery>(fail(ErrorKind::conflict, "It is no longer wanted."));
     if (query) {
-      effects.resolve.push_back({number, std::move(query).value()});
+      effects.resolve.push_back({number, std::move(query).value(), {}});
       return;
     }
-    pass.resolved.push_back({key, fail(query.error())});
+    pass.resolved.push_back({key, fail(query.error()), {}});
   }
   make_children(number);
 }
 
-void Core::Impl::on_desired_resolved(JobId number, Result<release::ReleaseRecord> record) {
+void Core::Impl::on_desired_resolved(JobId number, Result<std::vector<release::ReleaseRecord>> records) {
   auto pass = converging.find(number);
   if (pass == converging.end() || pass->second.resolved.size() >= pass->second.keys.size()) {
     return ignore("the converge has all its answers");
   }
   const DeploymentKey key = pass->second.keys[pass->second.resolved.size()];
-  pass->second.resolved.push_back({key, std::move(record)});
+  if (records && records.value().empty()) return ignore("an answer without a release");
+  DesiredVersion desired{key,
+                         records ? Result<release::ReleaseRecord>(records.value().front())
+                                 : Result<release::ReleaseRecord>(fail(records.error())),
+                         {}};
+  if (records) desired.others.assign(records.value().begin() + 1, records.value().end());
+  pass->second.resolved.push_back(std::move(desired));
   resolve_next(number);
 }
 
@@ -144,8 +150,13 @@ void Core::Impl::make_child(JobId number, const PlannedChange& change, const Des
     child.release = to_string(record.id);
     child.sha256 = record.sha256;
     child.size = record.size;
-    rows.put(JobPlan{child.number, codec::metadata_to_value(record.metadata)});
-    metadata[child.number] = record.metadata;
+    JobPlan plan{
+        .job = child.number, .metadata = codec::metadata_to_value(record.metadata), .releases = {}, .units = {}};
+    for (const release::ReleaseRecord& other : desired->others) {
+      plan.releases.push_back(
+          {to_string(other.id), other.sha256, other.size, codec::metadata_to_value(other.metadata)});
+    }
+    rows.put(std::move(plan));
   } else if (version == stage.release.version) {
     child.expected_sha256 = stage.release.sha256;
   }

@@ -37,9 +37,9 @@ struct ConvergeTest : ::testing::Test {
       if (!deployment.desired) continue;
       auto found = h.releases.find(deployment.desired->query);
       if (found == h.releases.end()) {
-        desired.push_back({key, fail(ErrorKind::not_found, "no such release")});
+        desired.push_back({key, fail(ErrorKind::not_found, "no such release"), {}});
       } else {
-        desired.push_back({key, found->second});
+        desired.push_back({key, found->second, {}});
       }
     }
     std::vector<std::string> lines;

@@ -151,6 +151,10 @@ void Core::Impl::on_input(const input::Started&) {
       resolve(*job);
       continue;
     }
+    if (job->task_count == 0) {  // it waits for releases that it needs
+      begin(number);
+      continue;
+    }
     const TaskId current{number, job->current};
     auto task = rows.state().tasks.find(current);
     if (task == rows.state().tasks.end()) continue;

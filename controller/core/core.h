@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,9 +62,11 @@ struct ClientMessage {
   std::optional<PastJob> past{};  ///< RetryJob: the job as it settled, which the shell looks up
 };
 /// The inventory's answer to effects.resolve.
+/// With a query the first is the answer to it; the others, in any order, are what was asked for by id and all that
+/// these depend on and extend.
 struct Resolved {
   JobId job = 0;
-  Result<release::ReleaseRecord> record;
+  Result<std::vector<release::ReleaseRecord>> records;
 };
 /// A release became visible in the controller's own inventory (committed before this): tells it in the event log,
 /// "release.published".
@@ -106,7 +110,8 @@ struct Effects {
   };
   struct Resolve {
     JobId job = 0;
-    release::ReleaseQuery query;
+    std::optional<release::ReleaseQuery> query{};
+    std::vector<std::string> also{};  ///< exact ids that the job needs beside it
   };
   std::vector<ToAgentSession> to_agents;
   std::vector<ToClientSession> to_clients;
@@ -154,29 +159,59 @@ Result<> check_allowed(const Principal& principal, const protocol::Request& requ
 
 /// What the expressions of a release see while a stage of its deployment runs (spec/scripting-language.md §4.2): `this`
 /// with the release, project, environment, deployment, and of the stage's record the declared inputs and outputs
-/// (`record` nullptr: none yet).
+/// (`record` nullptr: none yet); and `others`, its dependencies and providers.
 struct Surroundings {
   std::string environment, deployment;
   const state::StageRecord* record = nullptr;
   Timestamp now{};
+  Value::Object others{};
 };
+/// The dependencies and providers of a deployment, under every name that its expressions know them by, as they are now.
+/// `stage`: the record of the whole job; `providers`: consumer's variable → deployment; `find`: the releases that are
+/// known (of another one only its values are seen).
+using FindRelease = std::function<const release::Metadata*(const std::string& release)>;
+Value::Object others_around(const State& state, const FindRelease& find, const release::Metadata& metadata,
+                            release::Scope scope, const DeploymentKey& key, const std::string& stage,
+                            const std::map<std::string, std::string>& providers);
+
 Value::Object expression_globals(const release::Metadata& metadata, release::Scope scope, const Surroundings& around);
 
 /// Values of a stage's declared inputs from all sources (spec/variables.md §5, §7 B), or the first missing or malformed
-/// one. Later sources win: environment, deployment, stage (`-v`). A default that speaks of other inputs sees the values
-/// that these have now, whatever the order of declaration; inputs that need each other are an error that names them.
-struct InputSources {
-  const Value::Object* environment = nullptr;
-  const Value::Object* deployment = nullptr;
-  const Value::Object* user = nullptr;
-};
+/// one. Later sources win: environment, deployment, stage (`-v`), and of a dependency those of every level down. A
+/// default that speaks of other inputs sees the values that these have now, whatever the order of declaration; inputs
+/// that need each other are an error that names them.
+using InputSources = std::vector<const Value::Object*>;
+Result<Value::Object> calculate_inputs(const std::vector<release::Variable>& declared,
+                                       const release::Metadata& metadata, release::Scope scope,
+                                       const InputSources& sources, const Surroundings& around);
 Result<Value::Object> calculate_inputs(const release::Metadata& metadata, release::Scope scope,
                                        const InputSources& sources, const Surroundings& around);
+/// The same as far as it goes: what cannot be told yet, because a dependency it speaks of has not been deployed, is
+/// told by its error.
+struct EarlyInputs {
+  Value::Object values;
+  std::map<std::string, Error> failed;
+};
+EarlyInputs calculate_early_inputs(const release::Metadata& metadata, release::Scope scope, const InputSources& sources,
+                                   const Surroundings& around);
+/// Whether an input's value may come from a dependency: its default speaks of one, or of an input that does.
+bool comes_from_dependency(const release::Metadata& metadata, const std::string& input);
 /// Declared outputs of a stage from what the scripts wrote (spec/variables.md §8): `around.record`'s outputs.
 Result<Value::Object> calculate_outputs(const release::Metadata& metadata, release::Scope scope,
                                         const Surroundings& around);
+/// A template with its mapping evaluated. Error: bad_data "Failed to compile template F: Error in template 'F' mapping
+/// key 'k': …".
+Result<protocol::TemplateToRender> evaluate_template(const release::Template& one, const Value::Object& globals,
+                                                     Timestamp now);
 /// cmd, args and script of a step, evaluated. Error: bad_data "Expression '…' did not return a string value".
 Result<release::ExecStage> evaluate_stage(const release::ExecStage& stage, const Value::Object& globals, Timestamp now);
+
+/// Carries out Effects::Resolve with an inventory that answers one query at a time: the shells' part of it. Errors:
+/// those of `resolve`; not_found when a release needs one that is not there, naming both.
+using ResolveRelease = std::function<Result<release::ReleaseRecord>(const release::ReleaseQuery&)>;
+Result<std::vector<release::ReleaseRecord>> resolve_all(const std::optional<release::ReleaseQuery>& query,
+                                                        const std::vector<std::string>& also,
+                                                        const ResolveRelease& resolve);
 
 /// What a promotion would deploy: the release that the source really runs, beside what the target has. Shown before
 /// anybody agrees, and what the job then holds on to. Errors: not_found, refused (nothing sound to promote).
@@ -189,6 +224,7 @@ Result<protocol::reply::Promotion> describe_promotion(const State& state,
 struct DesiredVersion {
   DeploymentKey key;
   Result<release::ReleaseRecord> record;
+  std::vector<release::ReleaseRecord> others{};  ///< what it depends on and extends
 };
 std::vector<protocol::PlannedChange> plan_converge(const State& state, std::string_view environment,
                                                    const std::vector<DesiredVersion>& desired, bool refresh,

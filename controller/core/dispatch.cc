@@ -5,19 +5,21 @@
 
 #include "controller/core/engine.h"
 #include "shared/base/mutant.h"
+#include "shared/plan/variables.h"
 
 namespace escape::controller {
 namespace {
 
+using Part = Step::Part;
+
 /// Steps that see what the scripts before them gave out (spec/variables.md §10).
-bool sees_outputs(std::string_view step) {
-  return step.starts_with("post_") || step == "test" || step == "smoke" || step == "destroy" || step == "pre_destroy";
-}
-bool writes_outputs_file(std::string_view step) {
-  return step == "build" || step == "deploy" || step == "post_build" || step == "post_deploy" || step == "destroy";
-}
+bool sees_outputs(Part part) { return part != Part::pre && part != Part::main; }
+bool writes_outputs_file(Part part) { return part == Part::main || part == Part::post || part == Part::destroy; }
 // What destroy leaves in the file means nothing any more, so it cannot fail on it.
-bool reads_outputs(std::string_view step) { return writes_outputs_file(step) && step != "destroy"; }
+bool reads_outputs(Part part) { return part == Part::main || part == Part::post; }
+
+/// Extensions of extensions of one release; releases that extend each other end here.
+constexpr std::size_t most_parts = 200;
 
 /// spec/inventory-api.md §4.18; the shell puts another place in when the inventory is elsewhere.
 std::string download_path(const std::string& release) {
@@ -43,6 +45,8 @@ std::optional<AgentId> Core::Impl::choose_agent(const Job& job) const {
   if (!job.workspace.empty()) return workspace_agent_of(job);
   auto here = agents_of.find(job.environment);
   if (here == agents_of.end() || here->second.empty()) return std::nullopt;
+  // What one step left on its host (a provider's log-in, files) the next one needs.
+  if (const std::optional<AgentId> before = agent_so_far(job); before && here->second.contains(*before)) return before;
   auto deployment = rows.state().deployments.find(deployment_of(job));
   if (deployment != rows.state().deployments.end() && here->second.contains(deployment->second.agent) &&
       !is_mutant("hand_over_unknown_tasks")) {
@@ -56,6 +60,15 @@ std::optional<AgentId> Core::Impl::choose_agent(const Job& job) const {
   };
   // The first of equals: the set is in the order of names.
   return *std::ranges::min_element(here->second, {}, rank);
+}
+
+/// Of the job's last step that an agent had.
+std::optional<AgentId> Core::Impl::agent_so_far(const Job& job) const {
+  for (std::uint32_t index = std::min(job.current + 1, job.task_count); index-- > 0;) {
+    auto task = rows.state().tasks.find({job.number, index});
+    if (task != rows.state().tasks.end() && task->second.was_sent) return task->second.agent;
+  }
+  return std::nullopt;
 }
 
 Result<> Core::Impl::check_has_agent(const Job& job) const {
@@ -92,59 +105,167 @@ void Core::Impl::dispatch(TaskId id) {
     return wait_for_agent(id);
   }
   bind(id, *agent);
-  if (job.workspace.empty() && rows.state().deployments.at(deployment_of(job)).agent != *agent) {
-    rows.edit_deployment(deployment_of(job)).agent = *agent;
-  }
+  auto deployment = rows.state().deployments.find(deployment_of(job));
+  const bool lives_there = job.workspace.empty() && deployment != rows.state().deployments.end();
+  if (lives_there && deployment->second.agent != *agent) rows.edit_deployment(deployment_of(job)).agent = *agent;
   if (const SessionId session = session_of(*agent)) return offer(id, session);
   wait_for_agent(id);
+}
+
+const release::Metadata& Core::Impl::release_of_task(const Task& task) {
+  const Step* step = step_at(rows.state().jobs.at(task.id.job), task.id.index);
+  return expansion_of(task.id.job).metadata_of(step ? step->unit : 0);
 }
 
 /// All that the offer says of the step: kept, so that a repeated offer is the same.
 Result<> Core::Impl::fill_task(Task& task) {
   const Job& job = rows.state().jobs.at(task.id.job);
-  const state::StageRecord& stage = *find_stage(rows.state(), deployment_of(job), task.stage);
-  task.variables = variables_for(metadata_of(task.id.job), stage, job.previous_variables, sees_outputs(task.step));
-  const bool is_main = task.step == "build" || task.step == "deploy";
-  if (writes_outputs_file(task.step) && !is_main) task.outputs_before = stage.calculated_outputs;
-  const release::Metadata& plan = metadata_of(task.id.job);
-  const release::Scope scope = task.stage == "build" ? release::Scope::build : release::Scope::deploy;
-  TRY(task.run,
-      evaluate_stage(plan.stages.at(task.step),
-                     expression_globals(plan, scope, {job.environment, job.deployment, &stage, now.wall}), now.wall));
+  const Step& step = *step_at(job, task.id.index);
+  const Expansion& all = expansion_of(task.id.job);
+  const Unit& unit = all.units[step.unit];
+  const release::Metadata& metadata = all.metadata_of(step.unit);
+  const Surroundings surroundings = around(job, unit, metadata, task.stage, scope_of(step));
+  static const state::StageRecord nothing;
+  const state::StageRecord& stage = surroundings.record ? *surroundings.record : nothing;
+  static const std::map<std::string, std::string> none;
+  const bool is_of_provider = step.part == Part::activate || step.part == Part::deactivate;
+  const bool has_previous = !is_of_provider && step.part != Part::errand;
+  task.variables =
+      variables_for(metadata, stage, has_previous ? job.previous_variables : none, sees_outputs(step.part));
+  if (writes_outputs_file(step.part) && step.part != Part::main) task.outputs_before = stage.calculated_outputs;
+  Value::Object globals = expression_globals(metadata, scope_of(step), surroundings);
+  if (step.part == Part::errand) {
+    TRYV(add_errand_variables(job, metadata, surroundings, task.variables, globals));
+  }
+  if (const release::ExecStage* run = script_of(metadata, step)) {
+    TRY(task.run, evaluate_stage(*run, globals, now.wall));
+  }
+  task.templates.clear();
+  for (const release::Template& one : templates_of(metadata, step)) {
+    TRY(protocol::TemplateToRender ready, evaluate_template(one, globals, now.wall));
+    task.templates.push_back(std::move(ready));
+  }
   return ok();
+}
+
+/// An errand sees the deployment's values and its own, which nobody keeps (spec/variables.md §7).
+Result<> Core::Impl::add_errand_variables(const Job& job, const release::Metadata& metadata,
+                                          const Surroundings& surroundings,
+                                          std::map<std::string, std::string>& variables, Value::Object& globals) const {
+  static const Value::Object nothing;
+  const state::StageRecord* record = surroundings.record;
+  const Value::Object& calculated = record ? record->calculated_inputs : nothing;
+  const std::vector<release::Variable>& own = metadata.errands.at(job.errand).inputs;
+  std::vector<release::Variable> overlaid;
+  for (const release::Variable& input : metadata.inputs) {
+    if (job.inputs.contains(input.id)) overlaid.push_back(input);
+  }
+  for (const std::vector<release::Variable>* declared :
+       std::initializer_list<const std::vector<release::Variable>*>{&overlaid, &own}) {
+    TRY(const Value::Object values,
+        calculate_inputs(*declared, metadata, release::Scope::deploy, {&calculated, &job.inputs}, surroundings));
+    for (const auto& [id, value] : values) {
+      variables["INPUT_" + id] = plan::to_environment_text(value);
+      for (auto& [name, self] : globals) {
+        if (name != "this") continue;
+        for (auto& [member, inputs] : *self.as_object()) {
+          if (member == "inputs") inputs.as_object()->set(id, value);
+        }
+      }
+    }
+  }
+  if (!record) return ok();
+  for (const auto& [id, value] : record->calculated_outputs) {
+    variables["INPUT_OUTPUT_" + id] = plan::to_environment_text(value);
+  }
+  return ok();
+}
+
+/// Where an agent gets a release that is not the job's own.
+protocol::PackageSource Core::Impl::source_of(const Job& job, const std::string& release) const {
+  protocol::PackageSource source;
+  source.release = release;
+  source.path = download_path(release);
+  const JobPlan& plan = rows.state().plans.at(job.number);
+  const auto planned = std::ranges::find(plan.releases, release, &PlannedRelease::release);
+  if (planned == plan.releases.end()) return source;
+  source.sha256 = planned->sha256;
+  source.size = planned->size;
+  return source;
+}
+
+/// The packages that a release extends lie in `deps/` of its folder, theirs in theirs (spec/escape-plan.md §7).
+void Core::Impl::add_parts(const Job& job, const release::Metadata& metadata, const std::string& folder,
+                           std::vector<protocol::PackagePart>& parts) {
+  for (const std::string& extension : metadata.extends) {
+    const std::string id = canonical_id(extension);
+    const release::Metadata* part = expansion_of(job.number).find(id);
+    if (!part || parts.size() >= most_parts) continue;
+    const std::string place = fmt::format("{}deps/{}/{}", folder, application_of(*part).project, part->name);
+    parts.push_back({place, source_of(job, id)});
+    add_parts(job, *part, place + "/", parts);
+  }
 }
 
 protocol::Offer Core::Impl::offer_of(const Task& task) {
   const Job& job = rows.state().jobs.at(task.id.job);
-  const release::Metadata& plan = metadata_of(task.id.job);
+  const Step& step = *step_at(job, task.id.index);
+  const Expansion& all = expansion_of(task.id.job);
+  const release::Metadata& metadata = all.metadata_of(step.unit);
   protocol::Offer offer;
   offer.task = task.id;
   offer.attempt = task.attempt;
   offer.environment = job.environment;
-  offer.deployment = job.deployment;
+  offer.deployment = all.units[step.unit].deployment;
   offer.stage = task.stage;
   offer.step = task.step;
-  offer.package.release = job.release;
-  if (job.workspace.empty()) {
+  if (step.unit != 0) {
+    offer.package = source_of(job, all.units[step.unit].release);
+  } else if (job.workspace.empty()) {
+    offer.package.release = job.release;
     offer.package.path = download_path(job.release);
     offer.package.sha256 = job.sha256;
     offer.package.size = job.size;
   } else {
+    offer.package.release = job.release;
     offer.package.workspace = job.workspace;
   }
-  offer.run = task.run.empty() ? plan.stages.at(task.step) : task.run;  // empty: the row is of an older version
+  const release::ExecStage* script = script_of(metadata, step);
+  offer.run = task.run.empty() && script ? *script : task.run;  // empty: the row is of an older version
+  offer.downloads = downloads_of(metadata, step);
+  offer.templates = task.templates;
+  add_parts(job, metadata, "", offer.parts);
   offer.variables = task.variables;
-  offer.secret_variables = secret_variables(plan, task.variables);
+  offer.secret_variables = secret_variables(metadata, task.variables);
   offer.outputs_before = task.outputs_before;
-  offer.writes_outputs_file = writes_outputs_file(task.step);
-  offer.reads_outputs = reads_outputs(task.step);
+  offer.writes_outputs_file = writes_outputs_file(step.part);
+  offer.reads_outputs = reads_outputs(step.part);
   offer.time_limit = job.step_time_limit > Millis{0} ? job.step_time_limit : settings.step_time_limit;
   offer.credit = output_credit();
   return offer;
 }
 
+/// An agent of before would ignore what it does not know of and run the script without its files.
+Result<> Core::Impl::check_abilities(const AgentId& agent, const protocol::Offer& offer) const {
+  const bool prepares = !offer.downloads.empty() || !offer.templates.empty() || !offer.parts.empty() ||
+                        !offer.files.empty() || offer.run.empty();
+  auto known = presence.find(agent);
+  const bool can = known != presence.end() && std::ranges::find(known->second.abilities, protocol::ability_prepare) !=
+                                                  known->second.abilities.end();
+  if (!prepares || can) return ok();
+  return fail(ErrorKind::refused,
+              fmt::format("Agent {} is too old for step {}: it knows no extensions, templates and downloads.", agent,
+                          offer.step),
+              "Update escape-agent on that host, then run the job again.");
+}
+
 void Core::Impl::offer(TaskId id, SessionId session) {
   cancel_timers(id);
+  if (const protocol::Offer made = offer_of(rows.state().tasks.at(id)); !rows.state().tasks.at(id).was_sent) {
+    if (Result<> able = check_abilities(rows.state().tasks.at(id).agent, made); !able) {
+      return fail_job(id.job, able.error());
+    }
+  }
   Task& task = rows.edit(id);
   const bool is_again = task.was_sent;
   task.phase = TaskPhase::offered;
@@ -224,7 +345,7 @@ void Core::Impl::say_again(TaskId id) {
   const SessionId session = session_of(task.agent);
   if (session == 0) return;  // its greeting settles what is to be said
   if (task.phase == TaskPhase::offered) send(session, offer_of(task));
-  if (job->cancel_requested) send_cancel(task);
+  if (wants_stop(*job)) send_cancel(task);
   timers.set({TimerKind::resend, {}, id}, now.steady + settings.resend_offer);
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "controller/core/core.h"
+#include "controller/core/expansion.h"
 #include "controller/core/interruption.h"
 #include "controller/core/reconcile.h"
 #include "controller/core/recorder.h"
@@ -26,18 +27,12 @@ namespace escape::controller {
 inline constexpr std::string_view embedded_agent = "local";
 /// Names of workspace agents begin with this; no enrolled agent's name holds a colon.
 inline constexpr std::string_view workspace_prefix = "workspace:";
+/// `$this.project`: the name of the whole state, which `state export` writes too.
+inline constexpr std::string_view state_project = "escape";
 /// After a start agents need a moment to come back: only then is it worth telling people that a job waits for one.
 inline constexpr Millis quiet_wait{2'000};
 /// Repeats of a request come within seconds; a day covers a client that was suspended meanwhile.
 inline constexpr Micros answers_kept{std::chrono::hours(24)};
-
-/// One step of a job as planned from its release: which script of which stage, and what it means for the record.
-struct Step {
-  std::string stage;                                    ///< "build" or "deploy"
-  std::string name;                                     ///< "pre_deploy" …
-  state::StatusCode status = state::StatusCode::empty;  ///< of the stage while it runs
-  enum class Part { pre, main, post, test, pre_destroy, destroy, post_destroy } part = Part::main;
-};
 
 struct Core::Impl {
   Impl(State state, Settings s);
@@ -101,41 +96,91 @@ struct Core::Impl {
   void add_job(Job job, std::string_view first_words = {});
   void start_what_may();
   void start(JobId number);
-  void begin(JobId number);
+  void take_releases(JobId number, std::vector<release::ReleaseRecord> records);
   void aim_at_deployed(JobId number);
   void resolve(const Job& job);
   void log_next_part(const Job& job);
   void succeed(JobId number);
   void fail_job(JobId number, Error error, std::string_view last_output = {});
+  void settle_failed(JobId number);
+  bool is_within_reach(const Job& job) const;
   void cancel_now(JobId number);
   void settle(JobId number, JobOutcome outcome, const Error& why);
   void release_lock(const Job& job);
   std::string waiting_text(const Job& holder) const;
   const Job* find_live(JobId number) const;  ///< not settled, or nullptr
-  const release::Metadata& metadata_of(JobId number);
+  /// The job's plan decoded, with its steps; made when it is asked for, and anew when the plan has changed.
+  const Expansion& expansion_of(JobId number);
+  const Step* step_at(const Job& job, std::uint32_t index);  ///< nullptr: no plan yet, or no such step
+  JobKind kind_at(const Job& job, std::uint32_t index);
+
+  // units.cc: the deployments that a job means, before it begins
+  Result<std::vector<Unit>> units_of(const Job& job);
+  Result<> add_dependencies(const Job& job, std::vector<Unit>& units, std::uint32_t unit, const std::string& stage);
+  Result<> add_recorded(const Job& job, std::vector<Unit>& units, std::uint32_t unit, const std::string& stage);
+  Result<std::map<std::string, std::string>> choose_providers(const Job& job, const std::vector<Unit>& units,
+                                                              std::uint32_t unit, const std::string& stage);
+  Result<std::string> find_provider(const Job& job, const release::Consumer& consumer, const std::vector<Unit>& units,
+                                    std::uint32_t unit, const std::string& stage) const;
+  Result<std::map<std::string, std::string>> evaluate_consumes(const Job& job, const std::vector<Unit>& units,
+                                                               std::uint32_t unit, const std::string& stage);
+  Result<> check_provider(const Job& job, const release::Consumer& consumer, const std::string& deployment,
+                          const std::vector<Unit>& units) const;
+  Result<> add_providers(const Job& job, std::vector<Unit>& units);
+
+  // prepare.cc: what can be refused before the first trace
+  void begin(JobId number);
+  Result<> check_inputs(const Job& job);
+  Result<> check_unit(const Job& job, const Unit& unit) const;
+  Result<> prepare(JobId number);
+  void make_rows(JobId number);
+
+  // surroundings.cc: what the values of a unit are made of
+  DeploymentKey key_of(const Job& job, const Unit& unit) const { return {job.environment, unit.deployment}; }
+  std::string stage_of(const Job& job, const Unit& unit, const std::string& stage) const;
+  InputSources sources_of(const Job& job, const Unit& unit, const std::string& stage,
+                          const Value::Object* user = nullptr) const;
+  Surroundings around(const Job& job, const Unit& unit, const release::Metadata& metadata, const std::string& stage,
+                      release::Scope scope) const;
+  std::pair<Value::Object, EarlyInputs> early_globals(const Job& job, const Unit& unit,
+                                                      const release::Metadata& metadata, const std::string& stage,
+                                                      release::Scope scope) const;
 
   // steps.cc: a stage's record while its scripts run
-  std::vector<Step> steps_of(const Job& job) const;
-  Result<> check_inputs(const Job& job, const release::Metadata& plan) const;
-  Result<> prepare(JobId number);
   void advance(JobId number);
+  void begin_task(TaskId id);
+  void unwind(JobId number);
+  state::StageRecord* find_or_make_stage(const DeploymentKey& key, const std::string& stage);
+  state::DeployedRelease release_of(const Job& job, std::uint32_t unit);
+  Result<> open(JobId number, const Step& step);
+  Result<> take_mapping(JobId number, const Step& step);
+  void announce(const Job& job, const Step& step);
+  void announce_end(const Job& job, const Step& step);
   Result<> enter(JobId number, const Step& step);
   Result<> leave(JobId number, const Step& step, const Task* task);
   Result<> calculate(JobId number, const Step& step);
   void finish_stage(JobId number, const Step& step);
+  void finish_destroy(JobId number, const Step& step);
   void take_as_done(JobId number);
   void mark_failed(const Job& job, const std::string& why);
   void go(state::StageRecord& stage, state::StatusCode to, const Job& job, std::string data = {});
-  void tell_deployed(const Job& job, const std::optional<state::DeployedRelease>& before);
+  void tell_deployed(const Job& job, const Step& step, const std::optional<state::DeployedRelease>& before);
 
   // dispatch.cc: which agent, and the offer
   void dispatch(TaskId id);
   std::optional<AgentId> choose_agent(const Job& job) const;
+  std::optional<AgentId> agent_so_far(const Job& job) const;
+  protocol::PackageSource source_of(const Job& job, const std::string& release) const;
+  void add_parts(const Job& job, const release::Metadata& metadata, const std::string& folder,
+                 std::vector<protocol::PackagePart>& parts);
   Result<> check_has_agent(const Job& job) const;
   std::optional<AgentId> workspace_agent_of(const Job& job) const;
   void offer(TaskId id, SessionId session);
   protocol::Offer offer_of(const Task& task);
   Result<> fill_task(Task& task);
+  Result<> add_errand_variables(const Job& job, const release::Metadata& metadata, const Surroundings& surroundings,
+                                std::map<std::string, std::string>& variables, Value::Object& globals) const;
+  Result<> check_abilities(const AgentId& agent, const protocol::Offer& offer) const;
   void wait_for_agent(TaskId id);
   void give_notice(TaskId id);
   void stop_waiting(TaskId id);
@@ -155,6 +200,8 @@ struct Core::Impl {
   void settle_task(TaskId id, protocol::TaskOutcome outcome, int exit_status, std::string message);
   Timestamp last_seen(const AgentId& agent) const;
   void after_step(TaskId id);
+  void after_deactivation(const Task& task);
+  const release::Metadata& release_of_task(const Task& task);
   void mark_unknown(TaskId id);
   Error failure_of(const Task& task) const;
 
@@ -194,6 +241,7 @@ struct Core::Impl {
     Millis told{0};                      ///< the heartbeat that it was told last
     Millis beat{0};                      ///< the longest that it may go by
     protocol::HostFacts host;
+    std::vector<std::string> abilities{};
   };
   void on_hello(SessionId session, const std::string& key, const protocol::Hello& hello);
   Result<AgentId> who_greets(const std::string& key, const protocol::Hello& hello) const;
@@ -228,7 +276,7 @@ struct Core::Impl {
   // converge_job.cc
   void begin_converge(JobId number);
   void resolve_next(JobId number);
-  void on_desired_resolved(JobId number, Result<release::ReleaseRecord> record);
+  void on_desired_resolved(JobId number, Result<std::vector<release::ReleaseRecord>> records);
   void make_children(JobId number);
   void make_children_again(JobId number);
   void make_child(JobId number, const protocol::PlannedChange& change, const DesiredVersion* desired);
@@ -239,6 +287,7 @@ struct Core::Impl {
   // job_log.cc
   void log(const Job& job, std::string_view level, std::string text, std::vector<std::string> sections);
   void log(const Job& job, std::string_view level, std::string text);
+  std::vector<std::string> sections_of(const Job& job);
 
   Settings settings;
   Recorder rows;
@@ -253,10 +302,10 @@ struct Core::Impl {
   std::map<std::string, AgentId> agent_by_key;
   std::map<std::string, std::string> principal_by_key;
   std::map<std::string, std::set<AgentId>> agents_of;  ///< by environment
-  std::map<AgentId, std::set<TaskId>> work;     ///< current tasks of unsettled jobs, by the agent they are bound to
-  std::set<TaskId> unbound;                     ///< tasks of workspace jobs whose process has not joined yet
-  std::map<JobId, std::set<JobId>> children;    ///< unsettled, by converge job
-  std::map<JobId, release::Metadata> metadata;  ///< decoded plans of unsettled jobs
+  std::map<AgentId, std::set<TaskId>> work;   ///< current tasks of unsettled jobs, by the agent they are bound to
+  std::set<TaskId> unbound;                   ///< tasks of workspace jobs whose process has not joined yet
+  std::map<JobId, std::set<JobId>> children;  ///< unsettled, by converge job
+  std::map<JobId, Expansion> expansions;      ///< of unsettled jobs
   struct Converging {
     std::vector<DeploymentKey> keys;
     std::vector<DesiredVersion> resolved;
@@ -267,9 +316,6 @@ struct Core::Impl {
 };
 
 /// "deploy" → "Deploy": the section of a job's log and of its children in a converge's.
-/// What a job does at a step: its own kind, but for a build that goes on to test and destroy what it built.
-JobKind kind_at(const Job& job, std::uint32_t index);
-std::vector<std::string> sections_of(const Job& job);
 std::string_view section_word(JobKind kind);
 DeploymentKey deployment_of(const Job& job);
 /// What a job locks; a converge locks its environment under an empty name, so that two of them queue.
@@ -289,6 +335,11 @@ std::vector<std::string> secret_variables(const release::Metadata& metadata,
                                           const std::map<std::string, std::string>& variables);
 /// Ids in `given` that the release does not declare: an error that names the nearest declared one.
 Result<> check_declared(const release::Metadata& metadata, const Value::Object& given);
+Result<> check_declared(const std::vector<release::Variable>& declared, const std::string& of,
+                        const Value::Object& given);
+bool rolls_out(const Job& job);
+/// Cancelled, and its current script is to stop; not what runs after it has failed.
+inline bool wants_stop(const Job& job) { return job.cancel_requested && !job.failure; }
 /// Seconds until the next try after `tried` failures: e^tried, at most five minutes.
 Millis retry_delay(int tried);
 

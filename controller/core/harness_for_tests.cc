@@ -34,6 +34,7 @@ protocol::Hello ScriptedAgent::hello() const {
   hello.host.boot_id = boot_id;
   hello.placement = placement;
   hello.labels = labels;
+  hello.abilities = abilities;
   for (const auto& [task, held] : journal) {
     const auto phase = held.is_finished ? protocol::AgentTaskPhase::finished : protocol::AgentTaskPhase::running;
     hello.holds.push_back({task, held.attempt, phase, held.result.output_bytes});
@@ -162,13 +163,12 @@ void Harness::carry_out() {
       queries.push_back(query);
       continue;
     }
-    auto found = releases.find(to_string(query.query));
-    if (found != releases.end()) {
-      on_their_way.push_back(input::Resolved{query.job, found->second});
-    } else {
-      on_their_way.push_back(
-          input::Resolved{query.job, fail(ErrorKind::not_found, to_string(query.query) + " could not be found")});
-    }
+    const auto find = [&](const release::ReleaseQuery& one) -> Result<release::ReleaseRecord> {
+      auto found = releases.find(to_string(one));
+      if (found != releases.end()) return found->second;
+      return fail(ErrorKind::not_found, to_string(one) + " could not be found");
+    };
+    on_their_way.push_back(input::Resolved{query.job, resolve_all(query.query, query.also, find)});
   }
 }
 
@@ -189,7 +189,7 @@ void Harness::check() {
     const bool waits = std::ranges::find(lock.waiting, number) != lock.waiting.end();
     ASSERT_EQ(waits, job.phase == JobPhase::queued) << "job " << number;
     ASSERT_TRUE(waits || lock.holder == number) << "job " << number;
-    if (job.phase != JobPhase::running || job.kind == JobKind::converge || !s.plans.contains(number)) continue;
+    if (job.phase != JobPhase::running || job.kind == JobKind::converge || job.task_count == 0) continue;
     ASSERT_TRUE(s.tasks.contains({number, job.current})) << "job " << number << " runs and nothing is being worked on";
     const TaskPhase phase = s.tasks.at({number, job.current}).phase;
     ASSERT_TRUE(phase != TaskPhase::settled && phase != TaskPhase::skipped) << "job " << number;

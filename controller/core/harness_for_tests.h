@@ -27,6 +27,7 @@ struct ScriptedAgent {
   SessionId session = 0;
   std::string placement = "environment";
   std::map<std::string, std::string> labels{};
+  std::vector<std::string> abilities{std::string(protocol::ability_prepare)};
   bool finishes_at_once = true;
   bool is_deaf = false;  ///< takes messages and says nothing
   std::string boot_id = "boot-1";

@@ -1,6 +1,8 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <functional>
+#include <set>
 
 #include "controller/core/engine.h"
 #include "shared/base/text.h"
@@ -10,9 +12,6 @@
 
 namespace escape::controller {
 namespace {
-
-/// `$this.project`: the name of the whole state, which `state export` writes too.
-constexpr std::string_view state_project = "escape";
 
 const Value* find_in(const Value::Object* values, const std::string& id) { return values ? values->find(id) : nullptr; }
 
@@ -24,6 +23,24 @@ Value::Object declared_only(const std::vector<release::Variable>& variables, rel
     if (value) declared.set(variable.id, *value);
   }
   return declared;
+}
+
+/// What the default (of one that is not given) and the items of a variable look up.
+std::vector<std::vector<std::string>> spoken_of(const release::Variable& variable, bool is_given) {
+  std::vector<std::vector<std::string>> paths;
+  const auto add = [&](const Value& value) {
+    const Value::List* list = value.as_list();
+    for (const Value& item : list ? *list : Value::List{value}) {
+      const std::string* text = item.as_string();
+      if (!text || !script::is_expression(*text)) continue;
+      const Result<script::Expression> expression = script::parse(*text);
+      if (!expression) continue;
+      for (std::vector<std::string>& path : script::references(expression.value())) paths.push_back(std::move(path));
+    }
+  };
+  if (variable.fallback && !is_given) add(*variable.fallback);
+  add(variable.items);
+  return paths;
 }
 
 /// The values of one list of variables, each after those that its expressions name.
@@ -40,7 +57,8 @@ class Evaluation {
         globals_(std::move(globals)),
         now_(now) {}
 
-  Result<Value::Object> all(const std::function<std::string(const std::string&)>& hint) {
+  using Hint = std::function<std::string(const std::string&)>;
+  Result<Value::Object> all(const Hint& hint) {
     Value::Object values;
     for (const release::Variable& variable : variables_) {
       if (!in_scope(variable, scope_)) continue;
@@ -48,6 +66,20 @@ class Evaluation {
       values.set(variable.id, done_.at(variable.id));
     }
     return values;
+  }
+
+  EarlyInputs early(const Hint& hint) {
+    EarlyInputs found;
+    for (const release::Variable& variable : variables_) {
+      if (!in_scope(variable, scope_)) continue;
+      under_way_.clear();
+      if (Result<> evaluated = evaluate(variable, hint); !evaluated) {
+        found.failed.emplace(variable.id, std::move(evaluated).error());
+      } else if (variable.eval_before_dependencies) {
+        found.values.set(variable.id, done_.at(variable.id));
+      }
+    }
+    return found;
   }
 
  private:
@@ -83,20 +115,9 @@ class Evaluation {
   /// Variables of the same list that the expressions of one name.
   std::vector<std::string> siblings(const release::Variable& variable, bool is_given) const {
     std::vector<std::string> names;
-    const auto add = [&](const Value& value) {
-      const Value::List* list = value.as_list();
-      for (const Value& item : list ? *list : Value::List{value}) {
-        const std::string* text = item.as_string();
-        if (!text || !script::is_expression(*text)) continue;
-        const Result<script::Expression> expression = script::parse(*text);
-        if (!expression) continue;
-        for (const std::vector<std::string>& path : script::references(expression.value())) {
-          if (path.size() > 2 && path[0] == "this" && path[1] == member_) names.push_back(path[2]);
-        }
-      }
-    };
-    if (variable.fallback && !is_given) add(*variable.fallback);
-    add(variable.items);
+    for (const std::vector<std::string>& path : spoken_of(variable, is_given)) {
+      if (path.size() > 2 && path[0] == "this" && path[1] == member_) names.push_back(path[2]);
+    }
     return names;
   }
 
@@ -121,25 +142,69 @@ Value::Object expression_globals(const release::Metadata& metadata, release::Sco
   self.set("project", state_project);
   self.set("environment", around.environment);
   self.set("deployment", around.deployment);
-  return {{"this", std::move(self)}};
+  Value::Object globals = around.others;
+  globals.set("this", std::move(self));
+  return globals;
+}
+
+namespace {
+
+/// The evaluation of a release's inputs, or of others beside them (an errand's).
+Evaluation evaluation_of(const std::vector<release::Variable>& declared, const release::Metadata& metadata,
+                         release::Scope scope, const InputSources& sources, const Surroundings& around) {
+  // Of the run before only the outputs are seen: what an input was is no reason for what another one becomes.
+  state::StageRecord before;
+  if (around.record) before.calculated_outputs = around.record->calculated_outputs;
+  const bool is_errand = &declared != &metadata.inputs;  // whose deployment has its inputs, and keeps them
+  if (around.record && is_errand) before.calculated_inputs = around.record->calculated_inputs;
+  Surroundings fresh = around;
+  fresh.record = &before;
+  const auto given = [sources](const std::string& id) -> const Value* {
+    for (auto source = sources.rbegin(); source != sources.rend(); ++source) {
+      if (const Value* value = find_in(*source, id)) return value;
+    }
+    return nullptr;
+  };
+  return Evaluation(declared, scope, "inputs", given, expression_globals(metadata, scope, fresh), around.now);
+}
+
+std::string how_to_give(const std::string& id) { return fmt::format("Give it with -v {}=VALUE.", id); }
+
+}  // namespace
+
+Result<Value::Object> calculate_inputs(const std::vector<release::Variable>& declared,
+                                       const release::Metadata& metadata, release::Scope scope,
+                                       const InputSources& sources, const Surroundings& around) {
+  return evaluation_of(declared, metadata, scope, sources, around).all(how_to_give);
 }
 
 Result<Value::Object> calculate_inputs(const release::Metadata& metadata, release::Scope scope,
                                        const InputSources& sources, const Surroundings& around) {
-  // Of the run before only the outputs are seen: what an input was is no reason for what another one becomes.
-  state::StageRecord before;
-  if (around.record) before.calculated_outputs = around.record->calculated_outputs;
-  Surroundings fresh = around;
-  fresh.record = &before;
-  const auto given = [&](const std::string& id) -> const Value* {
-    for (const Value::Object* source : {sources.user, sources.deployment, sources.environment}) {
-      if (const Value* value = find_in(source, id)) return value;
+  return calculate_inputs(metadata.inputs, metadata, scope, sources, around);
+}
+
+EarlyInputs calculate_early_inputs(const release::Metadata& metadata, release::Scope scope, const InputSources& sources,
+                                   const Surroundings& around) {
+  return evaluation_of(metadata.inputs, metadata, scope, sources, around).early(how_to_give);
+}
+
+bool comes_from_dependency(const release::Metadata& metadata, const std::string& input) {
+  std::set<std::string> seen;
+  std::vector<std::string> open{input};
+  while (!open.empty()) {
+    const std::string id = std::move(open.back());
+    open.pop_back();
+    if (!seen.insert(id).second) continue;
+    const auto variable = std::ranges::find(metadata.inputs, id, &release::Variable::id);
+    if (variable == metadata.inputs.end()) continue;
+    for (const std::vector<std::string>& path : spoken_of(*variable, false)) {
+      if (path.size() > 2 && path[0] == "this" && path[1] == "inputs") open.push_back(path[2]);
+      if (std::ranges::find(metadata.depends, path[0], &release::Dependency::variable) != metadata.depends.end()) {
+        return true;
+      }
     }
-    return nullptr;
-  };
-  Evaluation evaluation(metadata.inputs, scope, "inputs", given, expression_globals(metadata, scope, fresh),
-                        around.now);
-  return evaluation.all([](const std::string& id) { return fmt::format("Give it with -v {}=VALUE.", id); });
+  }
+  return false;
 }
 
 Result<Value::Object> calculate_outputs(const release::Metadata& metadata, release::Scope scope,
@@ -170,16 +235,39 @@ Result<release::ExecStage> evaluate_stage(const release::ExecStage& stage, const
   return run;
 }
 
+Result<protocol::TemplateToRender> evaluate_template(const release::Template& one, const Value::Object& globals,
+                                                     Timestamp now) {
+  const script::Context context{&globals, nullptr, now.micros / 1'000'000};
+  protocol::TemplateToRender ready{.file = one.file, .target = one.target, .escape_html = one.escape == "html"};
+  for (const auto& [key, value] : one.mapping) {
+    Result<Value> mapped =
+        value.as_string() ? script::evaluate_text(*value.as_string(), context) : Result<Value>(value);
+    if (!mapped) {
+      Error error = std::move(mapped).error();
+      error.message = fmt::format("Failed to compile template {}: Error in template '{}' mapping key '{}': {}",
+                                  one.file, one.file, key, error.message);
+      return fail(std::move(error));
+    }
+    ready.values.set(key, std::move(mapped).value());
+  }
+  return ready;
+}
+
 Result<> check_declared(const release::Metadata& metadata, const Value::Object& given) {
+  return check_declared(metadata.inputs, to_string(application_of(metadata)), given);
+}
+
+Result<> check_declared(const std::vector<release::Variable>& declared, const std::string& of,
+                        const Value::Object& given) {
   std::vector<std::string> known;
-  for (const release::Variable& variable : metadata.inputs) known.push_back(variable.id);
+  for (const release::Variable& variable : declared) known.push_back(variable.id);
   for (const auto& [id, value] : given) {
     if (std::ranges::find(known, id) != known.end()) continue;
     const std::string near = nearest(id, known);
-    std::string hint = known.empty() ? "The release has no inputs." : "Its inputs are: " + join(known, ", ") + ".";
+    std::string hint =
+        known.empty() ? fmt::format("{} has no inputs.", of) : "Its inputs are: " + join(known, ", ") + ".";
     if (!near.empty()) hint = fmt::format("Did you mean '{}'? {}", near, hint);
-    return fail(ErrorKind::bad_data,
-                fmt::format("'{}' is not an input of {}.", id, to_string(application_of(metadata))), std::move(hint));
+    return fail(ErrorKind::bad_data, fmt::format("'{}' is not an input of {}.", id, of), std::move(hint));
   }
   return ok();
 }
@@ -215,14 +303,21 @@ std::vector<std::string> secret_variables(const release::Metadata& metadata,
     if (found != variables.end() && !found->second.empty()) secrets.push_back(name);
   };
   for (const release::Variable& input : metadata.inputs) {
-    if (!input.sensitive) continue;
+    if (!is_secret(input)) continue;
     add("INPUT_" + input.id);
     add("INPUT_PREVIOUS_" + input.id);
   }
   for (const release::Variable& output : metadata.outputs) {
-    if (!output.sensitive) continue;
+    if (!is_secret(output)) continue;
     add("OUTPUT_" + output.id);
+    add("INPUT_OUTPUT_" + output.id);
     add("INPUT_PREVIOUS_OUTPUT_" + output.id);
+  }
+  for (const auto& [name, errand] : metadata.errands) {
+    for (const release::Variable& input : errand.inputs) {
+      const std::string variable = "INPUT_" + input.id;
+      if (is_secret(input) && std::ranges::find(secrets, variable) == secrets.end()) add(variable);
+    }
   }
   return secrets;
 }

@@ -47,8 +47,7 @@ TEST(CalculateInputs, defaults_are_evaluated_in_the_order_of_their_needs) {
                            {"environment", "stage"},
                            {"rest", Value::List{"ops", "_/app", "x"}}}));
   const Value::Object user{{"host", "given"}, {"who", "$this.version"}};
-  const Value::Object values =
-      calculate_inputs(metadata, release::Scope::deploy, {nullptr, nullptr, &user}, around).value();
+  const Value::Object values = calculate_inputs(metadata, release::Scope::deploy, {&user}, around).value();
   EXPECT_EQ(*values.find("url"), Value("http://given/1.2"));
   EXPECT_EQ(*values.find("who"), Value("$this.version")) << "what a person gives is taken literally";
 }

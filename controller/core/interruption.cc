@@ -62,8 +62,8 @@ bool Core::Impl::may_run_again(const Task& task) {
   const bool is_allowed = task.interruption == name_of(Interruption::host_rebooted) ||
                           task.interruption == name_of(Interruption::task_lost);
   return task.outcome == TaskOutcome::interrupted && is_allowed && task.attempt < most_attempts &&
-         session_of(task.agent) != 0 && !rows.state().jobs.at(task.id.job).cancel_requested &&
-         metadata_of(task.id.job).idempotent;
+         session_of(task.agent) != 0 && !wants_stop(rows.state().jobs.at(task.id.job)) &&
+         release_of_task(task).idempotent;
 }
 
 /// A new attempt on the same agent, from the start of the step.
@@ -76,8 +76,11 @@ void Core::Impl::run_again(TaskId id) {
   task.attempt = before.attempt + 1;
   task.stage = before.stage;
   task.step = before.step;
+  task.deployment = before.deployment;
   task.variables = before.variables;
   task.outputs_before = before.outputs_before;
+  task.run = before.run;
+  task.templates = before.templates;
   tell("task.retried", job.principal, deployment_of(job), job.number,
        {{"task", id.index},
         {"step", task.step},

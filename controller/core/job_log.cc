@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include "controller/core/engine.h"
 
 namespace escape::controller {
@@ -18,27 +20,30 @@ std::string_view section_word(JobKind kind) {
       return "Destroy";
     case JobKind::converge:
       return "Converge";
+    case JobKind::errand:
+      return "Errand";
   }
   return "";
 }
 
-JobKind kind_at(const Job& job, std::uint32_t index) {
-  if (job.kind != JobKind::build) return job.kind;
-  JobKind kind = JobKind::build;
-  std::uint32_t first = 3;
-  for (const std::string& part : job.stages) {
-    if (index < first) break;
-    kind = part == "test" ? JobKind::test : JobKind::destroy;
-    first += part == "test" ? 1 : 3;
-  }
-  return kind;
-}
-
-std::vector<std::string> sections_of(const Job& job) {
+/// Where in the job its current step is, outermost first: {"Deploy", "Dependency _/db-v1.0"}.
+std::vector<std::string> Core::Impl::sections_of(const Job& job) {
   const std::string word(section_word(kind_at(job, job.current)));
-  if (job.parent != 0) return {"Converge", word + " " + job.deployment};
-  if (job.kind == JobKind::promote) return {"Promote", "Deploy"};
-  return {word};
+  std::vector<std::string> sections{word};
+  if (job.parent != 0) sections = {"Converge", word + " " + job.deployment};
+  if (job.kind == JobKind::promote) sections = {"Promote", "Deploy"};
+  const Step* step = job.task_count == 0 ? nullptr : step_at(job, job.current);
+  if (!step) return sections;
+  const std::vector<Unit>& units = expansion_of(job.number).units;
+  const bool is_provider = step->part == Step::Part::activate || step->part == Step::Part::deactivate;
+  std::vector<std::string> dependencies;
+  for (std::uint32_t unit = is_provider ? step->for_unit : step->unit; unit != 0 && !units[unit].is_provider;
+       unit = units[unit].parent) {
+    dependencies.push_back("Dependency " + units[unit].release);
+  }
+  sections.insert(sections.end(), dependencies.rbegin(), dependencies.rend());
+  if (is_provider) sections.push_back(fmt::format("Provider {} (${})", units[step->unit].release, step->interface));
+  return sections;
 }
 
 JobId root_number(const Job& job) { return job.parent != 0 ? job.parent : job.number; }

@@ -25,6 +25,7 @@ std::string start_text(JobKind kind) {
     case JobKind::destroy:
       return "Destroying deployment.";
     case JobKind::converge:
+    case JobKind::errand:
       return "";
   }
   return "";
@@ -44,6 +45,8 @@ std::string success_text(const Job& job, JobKind kind) {
       return "Smoke tests passed.";
     case JobKind::destroy:
       return "Destruction complete";
+    case JobKind::errand:
+      return fmt::format("Errand {} of {} has run.", job.errand, job.deployment);
     case JobKind::converge:
       return "";
   }
@@ -77,12 +80,26 @@ const Job* Core::Impl::find_live(JobId number) const {
   return &found->second;
 }
 
-const release::Metadata& Core::Impl::metadata_of(JobId number) {
-  auto known = metadata.find(number);
-  if (known != metadata.end()) return known->second;
-  Result<release::Metadata> decoded = codec::metadata_from_value(rows.state().plans.at(number).metadata);
-  CHECK(decoded.has_value());  // it was written from a decoded one
-  return metadata.emplace(number, std::move(decoded).value()).first->second;
+const Expansion& Core::Impl::expansion_of(JobId number) {
+  auto known = expansions.find(number);
+  if (known != expansions.end()) return known->second;
+  Result<Expansion> expanded = expand(rows.state().jobs.at(number), rows.state().plans.at(number));
+  CHECK(expanded.has_value());  // it was written from decoded ones
+  return expansions.emplace(number, std::move(expanded).value()).first->second;
+}
+
+const Step* Core::Impl::step_at(const Job& job, std::uint32_t index) {
+  if (!rows.state().plans.contains(job.number)) return nullptr;
+  const std::vector<Step>& steps = expansion_of(job.number).steps;
+  return index < steps.size() ? &steps[index] : nullptr;
+}
+
+/// What a job does at a step: its own kind, but for a build that goes on to test and destroy what it built.
+JobKind Core::Impl::kind_at(const Job& job, std::uint32_t index) {
+  if (job.kind != JobKind::build || !rows.state().plans.contains(job.number)) return job.kind;
+  const std::vector<Step>& steps = expansion_of(job.number).steps;
+  if (steps.empty()) return job.kind;
+  return steps[std::min<std::size_t>(index, steps.size() - 1)].kind;
 }
 
 std::string Core::Impl::waiting_text(const Job& holder) const {
@@ -132,11 +149,12 @@ void Core::Impl::start(JobId number) {
   job.message.clear();
   tell("job.started", job.principal, deployment_of(job), number, {{"kind", name_of(job.kind)}});
   if (job.kind == JobKind::converge) return begin_converge(number);
-  log(job, "info", start_text(job.kind));
+  if (job.kind != JobKind::errand) log(job, "info", start_text(job.kind));
   if (Result<> startable = check_startable(job); !startable) return fail_job(number, startable.error());
   if (rows.state().plans.contains(number)) return begin(number);
   // They mean what is deployed when their turn comes, which an earlier job may have changed since they were asked for.
-  if (job.kind == JobKind::smoke || job.kind == JobKind::destroy) aim_at_deployed(number);
+  const bool means_deployed = job.kind == JobKind::smoke || job.kind == JobKind::destroy || job.kind == JobKind::errand;
+  if (means_deployed) aim_at_deployed(number);
   resolve(job);
 }
 
@@ -155,16 +173,21 @@ void Core::Impl::aim_at_deployed(JobId number) {
 void Core::Impl::resolve(const Job& job) {
   Result<release::ReleaseQuery> query = release::parse_release_query(job.release_query);
   if (!query) return fail_job(job.number, query.error());
-  effects.resolve.push_back({job.number, std::move(query).value()});
+  effects.resolve.push_back({job.number, std::move(query).value(), {}});
 }
 
 void Core::Impl::on_input(const input::Resolved& got) {
   const Job* found = find_live(got.job);
   if (!found || found->phase != JobPhase::running) return ignore("the job that asked has ended");
-  if (found->kind == JobKind::converge) return on_desired_resolved(got.job, got.record);
-  if (rows.state().plans.contains(got.job)) return ignore("the job's release is already known");
-  if (!got.record) return fail_job(got.job, got.record.error());
-  const release::ReleaseRecord& record = got.record.value();
+  if (found->kind == JobKind::converge) return on_desired_resolved(got.job, got.records);
+  if (found->task_count != 0) return ignore("the job's releases are already known");
+  if (!got.records) return fail_job(got.job, got.records.error());
+  if (rows.state().plans.contains(got.job)) {
+    take_releases(got.job, got.records.value());
+    return begin(got.job);
+  }
+  if (got.records.value().empty()) return ignore("an answer without a release");
+  const release::ReleaseRecord& record = got.records.value().front();
   if (!found->expected_sha256.empty() && record.sha256 != found->expected_sha256) {
     return fail_job(got.job, moved_package(*found, record));
   }
@@ -172,15 +195,22 @@ void Core::Impl::on_input(const input::Resolved& got) {
   job.release = to_string(record.id);
   job.sha256 = record.sha256;
   job.size = record.size;
-  rows.put(JobPlan{got.job, codec::metadata_to_value(record.metadata)});
-  metadata[got.job] = record.metadata;
+  rows.put(JobPlan{.job = got.job, .metadata = codec::metadata_to_value(record.metadata), .releases = {}, .units = {}});
+  take_releases(got.job, {got.records.value().begin() + 1, got.records.value().end()});
   begin(got.job);
 }
 
-/// The release is known: from here on the job leaves traces in the deployment.
-void Core::Impl::begin(JobId number) {
-  if (Result<> prepared = prepare(number); !prepared) return fail_job(number, prepared.error());
-  advance(number);
+/// Releases that the job needs beside its own; those that it has stay as they are.
+void Core::Impl::take_releases(JobId number, std::vector<release::ReleaseRecord> records) {
+  if (records.empty()) return;
+  JobPlan plan = rows.state().plans.at(number);
+  for (release::ReleaseRecord& record : records) {
+    const std::string id = to_string(record.id);
+    if (std::ranges::find(plan.releases, id, &PlannedRelease::release) != plan.releases.end()) continue;
+    plan.releases.push_back({id, record.sha256, record.size, codec::metadata_to_value(record.metadata)});
+  }
+  rows.put(std::move(plan));
+  expansions.erase(number);
 }
 
 /// A build that goes on to test what it built says where one part ends and the next begins.
@@ -202,8 +232,28 @@ void Core::Impl::succeed(JobId number) {
 void Core::Impl::fail_job(JobId number, Error error, std::string_view last_output) {
   const Job& job = *find_live(number);
   log(job, "error", "Error: " + describe(error));
+  if (job.failure) {  // while it deactivates providers: what it failed with stays
+    const bool may_go_on = error.kind == ErrorKind::failed && is_within_reach(job);
+    return may_go_on ? unwind(number) : settle_failed(number);
+  }
   if (!last_output.empty()) error.message += "\n" + std::string(last_output);
   mark_failed(job, describe(error));
+  rows.edit(number).failure = Failure{std::string(kind_name(error.kind)), describe(error), error.hint, job.current};
+  const bool has_begun = job.task_count != 0 && rows.state().plans.contains(number);
+  if (has_begun && is_within_reach(job)) return unwind(number);
+  settle_failed(number);
+}
+
+/// Whether the agent that had the job's steps so far could have another one now.
+bool Core::Impl::is_within_reach(const Job& job) const {
+  const std::optional<AgentId> agent = agent_so_far(job);
+  return agent && session_of(*agent) != 0;
+}
+
+void Core::Impl::settle_failed(JobId number) {
+  const Failure failure = *std::exchange(rows.edit(number).failure, std::nullopt);
+  const ErrorKind kind = kind_from_name(failure.kind);
+  const Error error{kind, failure.message, failure.hint, {}};
   settle(number, outcome_of(error), error);
 }
 
@@ -230,7 +280,7 @@ void Core::Impl::settle(JobId number, JobOutcome outcome, const Error& why) {
   tell(
       "job.settled", job.principal, deployment_of(job), number,
       {{"kind", name_of(job.kind)}, {"outcome", name_of(outcome)}, {"release", job.release}, {"message", job.message}});
-  metadata.erase(number);
+  expansions.erase(number);
   converging.erase(number);
   release_lock(job);
   if (job.parent != 0) child_settled(job);

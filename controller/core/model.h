@@ -41,6 +41,14 @@ struct Redo {
   friend bool operator==(const Redo&, const Redo&) = default;
 };
 
+/// Why a job did not end well, while it does not settle yet.
+struct Failure {
+  std::string kind;  ///< an ErrorKind's name
+  std::string message, hint;
+  std::uint32_t step = 0;  ///< index of the step that failed
+  friend bool operator==(const Failure&, const Failure&) = default;
+};
+
 /// One thing that a user asked for, durable from the moment the number is answered.
 struct Job {
   JobId number = 0;
@@ -73,17 +81,44 @@ struct Job {
   std::map<std::string, std::string> previous_variables;  ///< INPUT_PREVIOUS_…: the values of the run before this one
   int tried = 0;                    ///< failed tries in a row before this job: converge's back-off counts on
   bool removes_deployment = false;  ///< destroy: the deployment goes when it ends well
-  std::vector<std::string> failed_deployments;  ///< converge: names of the deployments that failed so far
-  JobId retry_of = 0;                           ///< the job that this one runs again
-  std::vector<Redo> redo;                       ///< a retried converge: what it does, instead of looking anew
-  std::string resolved_by, resolved_because;    ///< settled by a person's word while its task was unknown
+  std::vector<std::string> failed_deployments;   ///< converge: names of the deployments that failed so far
+  JobId retry_of = 0;                            ///< the job that this one runs again
+  std::vector<Redo> redo;                        ///< a retried converge: what it does, instead of looking anew
+  std::string resolved_by, resolved_because;     ///< settled by a person's word while its task was unknown
+  std::map<std::string, std::string> providers;  ///< -p: a consumer's variable → the deployment that provides for it
+  std::string errand;                            ///< its name
+  /// The job has failed and still deactivates the providers that it activated: what it settles with.
+  std::optional<Failure> failure;
   friend bool operator==(const Job&, const Job&) = default;
 };
 
-/// The compiled release of a job, written once when it is resolved.
+/// A release that a job needs beside its own: of a dependency, an extension, a provider, and what they need in turn.
+struct PlannedRelease {
+  std::string release;  ///< "project/name-v1.0"
+  std::string sha256;
+  std::uint64_t size = 0;
+  Value metadata;  ///< release.json
+  friend bool operator==(const PlannedRelease&, const PlannedRelease&) = default;
+};
+
+/// A deployment that a job works on: its own, a dependency below it, or a provider whose scripts it runs.
+struct Unit {
+  std::string deployment;    ///< "app", "app:db"; a provider's own
+  std::string release;       ///< exact
+  std::string stage{};       ///< a dependency: below which stage of the job's own deployment it stands
+  std::uint32_t parent = 0;  ///< a dependency: index of the unit that depends on it
+  std::string variable{};    ///< a dependency: under which the parent's expressions know it
+  std::map<std::string, std::string> providers{};  ///< a consumer's variable → the deployment that provides for it
+  bool is_provider = false;
+  friend bool operator==(const Unit&, const Unit&) = default;
+};
+
+/// What a job acts on, written when its release is resolved and again when it is known which deployments that means.
 struct JobPlan {
   JobId job = 0;
-  Value metadata;  ///< release.json
+  Value metadata;                          ///< release.json of the job's own release
+  std::vector<PlannedRelease> releases{};  ///< the others
+  std::vector<Unit> units{};               ///< the job's own first; empty: only that one
   friend bool operator==(const JobPlan&, const JobPlan&) = default;
 };
 
@@ -91,9 +126,10 @@ struct JobPlan {
 struct Task {
   TaskId id;
   Attempt attempt = 1;
-  std::string stage;  ///< "build" or "deploy"
-  std::string step;   ///< "pre_deploy" …
-  AgentId agent;      ///< bound when first offered, never changed for this attempt
+  std::string stage;       ///< "build" or "deploy"
+  std::string step;        ///< "pre_deploy" …
+  std::string deployment;  ///< of a dependency or a provider; empty: the job's own
+  AgentId agent;           ///< bound when first offered, never changed for this attempt
   TaskPhase phase = TaskPhase::planned;
   bool was_sent = false;  ///< an offer left for the agent (set in the same batch that precedes the send)
   std::optional<TaskOutcome> outcome;
@@ -105,6 +141,7 @@ struct Task {
   std::map<std::string, std::string> variables;  ///< what the offer carries; kept so that a resend is the same
   Value::Object outputs_before;
   release::ExecStage run;  ///< evaluated; kept for the same reason
+  std::vector<protocol::TemplateToRender> templates;
   Timestamp started_at{}, ended_at{};
   std::string last_output;  ///< the end of the output, for the message when the step fails
   std::string host;         ///< hostname and boot of the agent's host when it took the task

@@ -84,14 +84,14 @@ class World {
   void answer_query() {
     const Effects::Resolve query = h.queries.front();
     h.queries.erase(h.queries.begin());
-    auto found = h.releases.find(to_string(query.query));
-    ASSERT_NE(found, h.releases.end()) << to_string(query.query);
+    auto found = h.releases.find(to_string(*query.query));
+    ASSERT_NE(found, h.releases.end()) << to_string(*query.query);
     if (!is_calm_ && once_in(10)) {
       h.feed(input::Resolved{query.job, fail(ErrorKind::unreachable, "the inventory does not answer")});
     } else {
-      h.feed(input::Resolved{query.job, found->second});
+      h.feed(input::Resolved{query.job, std::vector{found->second}});
     }
-    if (!is_calm_ && once_in(20)) h.feed(input::Resolved{query.job, found->second});
+    if (!is_calm_ && once_in(20)) h.feed(input::Resolved{query.job, std::vector{found->second}});
   }
 
   ScriptedAgent& any_agent() { return *std::next(h.agents.begin(), static_cast<long>(below(h.agents.size())))->second; }

@@ -90,7 +90,7 @@ void Core::Impl::compare_held(const AgentId& agent, const HeldTask& held, protoc
   const OurTask ours = our_view_of(agent, held);
   const Job* job = find_live(held.task.job);
   const StrayTask* stray = find_stray(agent, held.task, held.attempt);
-  const bool stop_wanted = stray ? stray->wants_stop : job && job->cancel_requested;
+  const bool stop_wanted = stray ? stray->wants_stop : job && wants_stop(*job);
   switch (compare(ours, held.phase, stop_wanted)) {
     case Verdict::adopt_and_stop:
       welcome.cancel.push_back(held.task);
@@ -128,7 +128,7 @@ void Core::Impl::compare_ours(const AgentId& agent, SessionId session, TaskId id
   auto found = rows.state().tasks.find(id);
   if (!find_live(id.job) || found == rows.state().tasks.end() || found->second.agent != agent) return;
   const Task& task = found->second;
-  const bool stop_wanted = rows.state().jobs.at(id.job).cancel_requested;
+  const bool stop_wanted = wants_stop(rows.state().jobs.at(id.job));
   switch (compare(view_of_live(task), std::nullopt, stop_wanted)) {
     case Verdict::offer:
       return offer(id, session);

@@ -143,6 +143,7 @@ Result<protocol::Reply> Core::Impl::create_deployment(const Principal& by, const
   set_desired(by, key, asked.release);
   state::StageRecord& stage = rows.edit_deployment(key).stages["deploy"];
   for (const auto& [id, value] : asked.inputs) stage.inputs.set(id, value);
+  for (const auto& [variable, provider] : asked.providers) stage.providers[variable] = provider;
   return protocol::Reply(protocol::reply::Done{
       fmt::format("Deployment {} in environment {} is to run {}; `escape run converge -e {}` brings it there.",
                   key.deployment, key.environment, asked.release, key.environment)});

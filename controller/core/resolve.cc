@@ -110,9 +110,9 @@ void Core::Impl::add_stray(const Task& task) {
       .strays.push_back({.task = task.id,
                          .attempt = task.attempt,
                          .environment = job.environment,
-                         .deployment = job.deployment,
+                         .deployment = task.deployment.empty() ? job.deployment : task.deployment,
                          .step = task.step,
-                         .wants_stop = job.cancel_requested});
+                         .wants_stop = wants_stop(job)});
 }
 
 /// The row to write to, or nullptr.

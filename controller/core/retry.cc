@@ -45,6 +45,8 @@ Job same_again(const Job& job) {
   again.refresh = job.refresh;
   again.step_time_limit = job.step_time_limit;
   again.stages = job.stages;
+  again.providers = job.providers;
+  again.errand = job.errand;
   if (job.kind == JobKind::destroy && again.stages.empty()) again.stages = {"deploy"};
   again.removes_deployment = job.removes_deployment;
   again.retry_of = job.number;

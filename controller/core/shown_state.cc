@@ -7,9 +7,16 @@ namespace escape::controller {
 
 namespace request = protocol::request;
 
-Result<state::Deployment> find_shown(const State& state, const request::ShowDeployment& asked) {
-  auto found = state.deployments.find({asked.environment, asked.deployment});
-  if (found != state.deployments.end()) return found->second;
+Result<std::map<std::string, state::Deployment>> find_shown(const State& state, const request::ShowDeployment& asked) {
+  std::map<std::string, state::Deployment> shown;
+  const std::string below = asked.deployment + ":";
+  for (auto row = state.deployments.lower_bound({asked.environment, asked.deployment});
+       row != state.deployments.end() && row->first.environment == asked.environment; ++row) {
+    const std::string& name = row->first.deployment;
+    if (!name.starts_with(asked.deployment)) break;
+    if (name == asked.deployment || name.starts_with(below)) shown.emplace(name, row->second);
+  }
+  if (shown.contains(asked.deployment)) return shown;
   return fail(ErrorKind::not_found,
               "Deployment '" + asked.deployment + "' not found in environment '" + asked.environment + "'.",
               "`escape state list-deployments -e " + asked.environment + "` shows what is there.");
@@ -40,9 +47,9 @@ Result<std::vector<state::EnvironmentState>> find_shown(const State& state, cons
 
 /// Whole values leave the controller, and the log tells who saw them, in the commit before the answer.
 Result<protocol::Reply> Core::Impl::reveal(const Principal& by, const request::ShowDeployment& asked) {
-  TRY(const state::Deployment deployment, find_shown(rows.state(), asked));
+  TRY(const auto shown, find_shown(rows.state(), asked));
   tell("deployment.revealed", by.name, {asked.environment, asked.deployment}, 0);
-  return protocol::Reply(protocol::reply::Deployment{codec::deployment_to_state_json(deployment)});
+  return protocol::Reply(protocol::reply::Deployment{codec::deployment_to_state_json(shown, asked.deployment)});
 }
 
 Result<protocol::Reply> Core::Impl::reveal(const Principal& by, const request::ExportState& asked) {

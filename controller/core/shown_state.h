@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "controller/core/model.h"
@@ -10,8 +12,9 @@
 /// What is shown of the state when somebody asks for it, before anything of it is hidden.
 namespace escape::controller {
 
-/// Error: not_found.
-Result<state::Deployment> find_shown(const State& state, const protocol::request::ShowDeployment& asked);
+/// A deployment with those below it, by name. Error: not_found.
+Result<std::map<std::string, state::Deployment>> find_shown(const State& state,
+                                                            const protocol::request::ShowDeployment& asked);
 /// Error: not_found when the environment that is asked for does not exist.
 Result<std::vector<state::EnvironmentState>> find_shown(const State& state,
                                                         const protocol::request::ExportState& asked);

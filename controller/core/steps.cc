@@ -1,8 +1,10 @@
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "controller/core/engine.h"
 #include "shared/base/check.h"
-#include "shared/codec/domain.h"
+#include "shared/script/script.h"
 
 namespace escape::controller {
 namespace {
@@ -10,21 +12,17 @@ namespace {
 using state::StatusCode;
 using Part = Step::Part;
 
-void add_roll(std::vector<Step>& steps, const std::string& stage) {
-  steps.push_back({stage, "pre_" + stage, StatusCode::running_pre_step, Part::pre});
-  steps.push_back({stage, stage, StatusCode::running_main_step, Part::main});
-  steps.push_back({stage, "post_" + stage, StatusCode::running_post_step, Part::post});
-}
-
-void add_destroy(std::vector<Step>& steps, const std::string& stage) {
-  steps.push_back({stage, "pre_destroy", StatusCode::running_pre_destroy_step, Part::pre_destroy});
-  steps.push_back({stage, "destroy", StatusCode::running_main_destroy_step, Part::destroy});
-  steps.push_back({stage, "post_destroy", StatusCode::running_post_destroy_step, Part::post_destroy});
-}
-
-bool has_script(const release::Metadata& metadata, const Step& step) {
-  auto found = metadata.stages.find(step.name);
-  return found != metadata.stages.end() && !found->second.empty();
+/// Of `$this.inputs.who` in a mapping: "who".
+std::vector<std::string> inputs_spoken_of(const Value& value) {
+  std::vector<std::string> inputs;
+  const std::string* text = value.as_string();
+  if (!text || !script::is_expression(*text)) return inputs;
+  const Result<script::Expression> expression = script::parse(*text);
+  if (!expression) return inputs;
+  for (const std::vector<std::string>& path : script::references(expression.value())) {
+    if (path.size() > 2 && path[0] == "this" && path[1] == "inputs") inputs.push_back(path[2]);
+  }
+  return inputs;
 }
 
 StatusCode failure_code(StatusCode running) {
@@ -40,22 +38,6 @@ StatusCode failure_code(StatusCode running) {
   }
 }
 
-bool rolls_out(const Job& job) {
-  return job.kind == JobKind::deploy || job.kind == JobKind::promote || job.kind == JobKind::build;
-}
-
-std::string version_of(const Job& job) {
-  Result<release::ReleaseId> id = release::parse_release_id(job.release);
-  CHECK(id.has_value());
-  return id.value().version.text();
-}
-
-std::string application_of(const Job& job) {
-  Result<release::ReleaseId> id = release::parse_release_id(job.release);
-  CHECK(id.has_value());
-  return to_string(id.value().application);
-}
-
 /// "deployment.upgraded" …: what this deploy means beside what ran before.
 std::string_view deployed_word(const std::optional<state::DeployedRelease>& before, const std::string& version) {
   if (!before) return "deployment.deployed";
@@ -67,111 +49,8 @@ std::string_view deployed_word(const std::optional<state::DeployedRelease>& befo
 
 }  // namespace
 
-std::vector<Step> Core::Impl::steps_of(const Job& job) const {
-  std::vector<Step> steps;
-  switch (job.kind) {
-    case JobKind::deploy:
-    case JobKind::promote:
-      add_roll(steps, "deploy");
-      break;
-    case JobKind::build:
-      add_roll(steps, "build");
-      for (const std::string& part : job.stages) {
-        if (part == "test") steps.push_back({"build", "test", StatusCode::running_test_step, Part::test});
-        if (part == "destroy") add_destroy(steps, "build");
-      }
-      break;
-    case JobKind::test:
-      steps.push_back({"build", "test", StatusCode::running_test_step, Part::test});
-      break;
-    case JobKind::smoke:
-      steps.push_back({"deploy", "smoke", StatusCode::running_test_step, Part::test});
-      break;
-    case JobKind::destroy:
-      for (const std::string& stage : job.stages) add_destroy(steps, stage);
-      break;
-    case JobKind::converge:
-      break;
-  }
-  return steps;
-}
-
-/// A value that does not fit is refused here, before it is recorded: recorded, it would fail every later run too.
-Result<> Core::Impl::check_inputs(const Job& job, const release::Metadata& plan) const {
-  const DeploymentKey key = deployment_of(job);
-  const std::string stage_name = steps_of(job).front().stage;
-  const state::StageRecord* stage = find_stage(rows.state(), key, stage_name);
-  Value::Object user = stage ? stage->inputs : Value::Object();
-  for (const auto& [id, value] : job.inputs) user.set(id, value);
-  auto environment = rows.state().environments.find(key.environment);
-  auto deployment = rows.state().deployments.find(key);
-  const InputSources sources{environment == rows.state().environments.end() ? nullptr : &environment->second.inputs,
-                             deployment == rows.state().deployments.end() ? nullptr : &deployment->second.inputs,
-                             &user};
-  const release::Scope scope = stage_name == "build" ? release::Scope::build : release::Scope::deploy;
-  TRYV(calculate_inputs(plan, scope, sources, {key.environment, key.deployment, stage, now.wall}));
-  return ok();
-}
-
-/// Everything that can be refused before the first trace in the deployment; then the rows that the steps write to.
-Result<> Core::Impl::prepare(JobId number) {
-  const release::Metadata& plan = metadata_of(number);
-  TRYV(release::check_metadata(plan));
-  TRYV(release::check_supported(plan));
-  TRYV(check_declared(plan, rows.state().jobs.at(number).inputs));
-  if (rolls_out(rows.state().jobs.at(number))) {
-    TRYV(check_inputs(rows.state().jobs.at(number), plan));
-  }
-  Job& job = rows.edit(number);
-  const DeploymentKey key = deployment_of(job);
-  const State& state = rows.state();
-  if (job.kind == JobKind::destroy) {
-    std::erase_if(job.stages, [&](const std::string& name) {
-      const state::StageRecord* stage = find_stage(state, key, name);
-      return !stage || stage->status.code == StatusCode::empty || stage->status.code == StatusCode::pending;
-    });
-    const state::StageRecord* deployed = find_stage(state, key, "deploy");
-    const bool is_asked = deployed && deployed->status.code == StatusCode::destroy_and_delete_pending;
-    job.removes_deployment = job.removes_deployment || is_asked;
-  }
-  const std::vector<Step> steps = steps_of(job);
-  bool needs_agent = false;
-  for (const Step& step : steps) needs_agent = needs_agent || has_script(plan, step);
-  if (needs_agent) {
-    TRYV(check_has_agent(job));
-  }
-
-  if (rolls_out(job)) {
-    if (!state.environments.contains(key.environment)) {
-      rows.put(state::Environment{.name = key.environment, .inputs = {}, .created_at = now.wall});
-      tell("environment.created", job.principal, {key.environment, ""}, number);
-    }
-    const std::string application = application_of(job);
-    if (!state.deployments.contains(key)) {
-      rows.put(state::Deployment{
-          .environment = key.environment, .name = key.deployment, .release = application, .inputs = {}});
-    }
-    state::Deployment& deployment = rows.edit_deployment(key);
-    if (deployment.release != application) {  // all of its stages are empty: nothing of the other package is left
-      deployment.release = application;
-      deployment.stages.clear();
-    }
-    state::StageRecord& stage = deployment.stages[steps.front().stage];
-    job.tried = stage.status.tried;
-    for (const auto& [id, value] : job.inputs) stage.inputs.set(id, value);
-  } else {
-    job.tried = rows.edit_deployment(key).stages[steps.front().stage].status.tried;
-  }
-  job.task_count = static_cast<std::uint32_t>(steps.size());
-  for (std::uint32_t index = 0; index < job.task_count; ++index) {
-    if (!has_script(plan, steps[index])) continue;
-    Task task;
-    task.id = {number, index};
-    task.stage = steps[index].stage;
-    task.step = steps[index].name;
-    rows.put(std::move(task));
-  }
-  return ok();
+bool rolls_out(const Job& job) {
+  return job.kind == JobKind::deploy || job.kind == JobKind::promote || job.kind == JobKind::build;
 }
 
 /// From step to step until one needs an agent. A step without script is passed in the same turn, through the same
@@ -179,21 +58,78 @@ Result<> Core::Impl::prepare(JobId number) {
 void Core::Impl::advance(JobId number) {
   while (true) {
     const Job& job = *find_live(number);
-    const std::vector<Step> steps = steps_of(job);
+    const std::vector<Step>& steps = expansion_of(number).steps;
     if (job.current >= steps.size()) return succeed(number);
     const Step& step = steps[job.current];
     log_next_part(job);
+    announce(job, step);
     if (Result<> entered = enter(number, step); !entered) return fail_job(number, entered.error());
-    const TaskId id{number, job.current};
-    if (rows.state().tasks.contains(id)) {
-      if (Result<> filled = fill_task(rows.edit(id)); !filled) return fail_job(number, filled.error());
-      const release::ExecStage& run = metadata_of(number).stages.at(step.name);
-      log(job, "info", fmt::format("Running {} step {}.", step.name, step_text(run)));
-      return dispatch(id);
-    }
+    if (rows.state().tasks.contains({number, job.current})) return begin_task({number, job.current});
     if (Result<> left = leave(number, step, nullptr); !left) return fail_job(number, left.error());
     ++rows.edit(number).current;
   }
+}
+
+/// The step is current and an agent has something to do for it.
+void Core::Impl::begin_task(TaskId id) {
+  if (Result<> filled = fill_task(rows.edit(id)); !filled) return fail_job(id.job, filled.error());
+  const Job& job = *find_live(id.job);
+  const Step& step = *step_at(job, id.index);
+  if (const release::ExecStage* run = script_of(expansion_of(id.job).metadata_of(step.unit), step)) {
+    log(job, "info", fmt::format("Running {} step {}.", step.name, step_text(*run)));
+  }
+  dispatch(id);
+}
+
+/// After a failure: what was activated is deactivated, as far as the agent is there to do it; then the job settles.
+void Core::Impl::unwind(JobId number) {
+  const std::vector<Step>& steps = expansion_of(number).steps;
+  const Failure failure = *find_live(number)->failure;
+  while (true) {
+    const Job& job = *find_live(number);
+    std::uint32_t next = job.current + 1;
+    const auto is_due = [&](const Step& step) {
+      return step.part == Part::deactivate && step.activated_at < failure.step;
+    };
+    while (next < steps.size() && !is_due(steps[next])) ++next;
+    if (next >= steps.size()) break;
+    rows.edit(number).current = next;
+    announce(job, steps[next]);
+    if (rows.state().tasks.contains({number, next})) return begin_task({number, next});
+    announce_end(job, steps[next]);
+  }
+  settle_failed(number);
+}
+
+/// Where a dependency begins, and a provider's activation.
+void Core::Impl::announce(const Job& job, const Step& step) {
+  const Unit& unit = expansion_of(job.number).units[step.unit];
+  if (step.part == Part::activate || step.part == Part::deactivate) {
+    const std::string_view word = step.part == Part::activate ? "Activating" : "Deactivating";
+    return log(job, "info", fmt::format("{} provider {} (${})", word, step.interface, step.consumer));
+  }
+  if (step.unit == 0) return;
+  const state::StageRecord* stage = find_stage(rows.state(), key_of(job, unit), step.stage);
+  const bool is_opened = stage && stage->job == job.number && stage->status.code == StatusCode::running_pre_step;
+  if (step.part == Part::open || (step.part == Part::pre && !is_opened)) {
+    const std::string_view word = job.kind == JobKind::build ? "Building" : "Deploying";
+    return log(job, "info", fmt::format("{} dependency {}.", word, unit.release));
+  }
+  if (step.part == Part::pre_destroy) log(job, "info", fmt::format("Destroying dependency {}.", unit.release));
+}
+
+void Core::Impl::announce_end(const Job& job, const Step& step) {
+  const Unit& unit = expansion_of(job.number).units[step.unit];
+  if (step.part == Part::activate || step.part == Part::deactivate) {
+    const std::string_view word = step.part == Part::activate ? "Activated" : "Deactivated";
+    return log(job, "success", fmt::format("{} provider {} (${})", word, step.interface, step.consumer));
+  }
+  if (step.unit == 0) return;
+  if (step.part == Part::post) {
+    const std::string_view word = job.kind == JobKind::build ? "Built" : "Deployed";
+    return log(job, "success", fmt::format("{} dependency {}", word, unit.release));
+  }
+  if (step.part == Part::post_destroy) log(job, "success", fmt::format("Destroyed dependency {}", unit.release));
 }
 
 void Core::Impl::go(state::StageRecord& stage, StatusCode to, const Job& job, std::string data) {
@@ -202,45 +138,130 @@ void Core::Impl::go(state::StageRecord& stage, StatusCode to, const Job& job, st
   stage.job = job.number;
 }
 
+state::StageRecord* Core::Impl::find_or_make_stage(const DeploymentKey& key, const std::string& stage) {
+  return &rows.edit_deployment(key).stages[stage];
+}
+
 Result<> Core::Impl::enter(JobId number, const Step& step) {
   const Job& job = *find_live(number);
-  state::StageRecord& stage = rows.edit_deployment(deployment_of(job)).stages[step.stage];
-  if (step.part == Part::pre && stage.status.code != StatusCode::pending) go(stage, StatusCode::pending, job);
+  const Expansion& all = expansion_of(number);
+  switch (step.part) {
+    case Part::activate:
+    case Part::deactivate:
+    case Part::errand:
+      return ok();  // scripts of or for a deployment that is none of the job's to change
+    default:
+      break;
+  }
+  const DeploymentKey key = key_of(job, all.units[step.unit]);
+  state::StageRecord& stage = *find_or_make_stage(key, step.stage);
+  if (step.part == Part::open || step.part == Part::pre) {
+    const bool is_opened = stage.job == number && stage.status.code == StatusCode::running_pre_step;
+    if (!is_opened) {
+      TRYV(open(number, step));
+    }
+    if (step.part == Part::open) return ok();
+    stage.provides = all.metadata_of(step.unit).provides;
+    return calculate(number, step);
+  }
   if (step.part == Part::pre_destroy && may_go(stage.status.code, StatusCode::destroy_pending)) {
     go(stage, StatusCode::destroy_pending, job);
   }
-  go(stage, step.status, job);
-  if (step.part != Part::pre) return ok();
-  stage.release = {version_of(job), job.sha256};
-  return calculate(number, step);
+  if (stage.status.code != step.status) go(stage, step.status, job);
+  return ok();
+}
+
+/// The stage is taken in hand: from here on it says which release it is to hold, and with which providers.
+Result<> Core::Impl::open(JobId number, const Step& step) {
+  const Job& job = *find_live(number);
+  const Unit& unit = expansion_of(number).units[step.unit];
+  state::StageRecord& stage = *find_or_make_stage(key_of(job, unit), step.stage);
+  if (stage.status.code != StatusCode::pending) go(stage, StatusCode::pending, job);
+  go(stage, StatusCode::running_pre_step, job);
+  stage.release = release_of(job, step.unit);
+  stage.providers = unit.providers;
+  return step.unit == 0 ? ok() : take_mapping(number, step);
+}
+
+/// Of a unit: the version and digest that its stage records.
+state::DeployedRelease Core::Impl::release_of(const Job& job, std::uint32_t unit) {
+  const Expansion& all = expansion_of(job.number);
+  state::DeployedRelease release{all.metadata_of(unit).version, job.sha256};
+  if (unit == 0) return release;
+  const JobPlan& plan = rows.state().plans.at(job.number);
+  const auto planned = std::ranges::find(plan.releases, all.units[unit].release, &PlannedRelease::release);
+  release.sha256 = planned == plan.releases.end() ? std::string() : planned->sha256;
+  return release;
+}
+
+/// A dependency's inputs as its parent gives them (spec/variables.md §7 A): expressions over the parent's inputs, over
+/// the dependencies before it and over the parent's providers.
+Result<> Core::Impl::take_mapping(JobId number, const Step& step) {
+  const Job& job = *find_live(number);
+  const Expansion& all = expansion_of(number);
+  const Unit& unit = all.units[step.unit];
+  const Unit& parent = all.units[unit.parent];
+  const release::Metadata& metadata = all.metadata_of(unit.parent);
+  const release::Scope scope =
+      unit.parent == 0 && step.stage == "build" ? release::Scope::build : release::Scope::deploy;
+  const auto dependency = std::ranges::find(metadata.depends, unit.variable, &release::Dependency::variable);
+  CHECK(dependency != metadata.depends.end());  // the unit was made from it
+  const auto [globals, early] = early_globals(job, parent, metadata, step.stage, scope);
+  const script::Context context{&globals, nullptr, now.wall.micros / 1'000'000};
+  Value::Object mapping = dependency->mapping;
+  const Value::Object& own = scope == release::Scope::build ? dependency->build_mapping : dependency->deploy_mapping;
+  for (const auto& [id, value] : own) mapping.set(id, value);
+  const std::vector<release::Variable>& declared = all.metadata_of(step.unit).inputs;
+  Value::Object inputs;
+  for (const auto& [id, value] : mapping) {
+    Result<Value> mapped = script::evaluate_value(value, context);
+    if (mapped) {
+      inputs.set(id, std::move(mapped).value());
+      continue;
+    }
+    // The compiler maps every input of the parent, also those that the dependency never asks for.
+    if (std::ranges::find(declared, id, &release::Variable::id) == declared.end()) continue;
+    for (const std::string& needed : inputs_spoken_of(value)) {
+      if (auto failed = early.failed.find(needed); failed != early.failed.end()) return fail(failed->second);
+    }
+    Error error = std::move(mapped).error();
+    error.message =
+        fmt::format("In the mapping of input '{}' of dependency '{}': {}", id, unit.variable, error.message);
+    return fail(std::move(error));
+  }
+  find_or_make_stage(key_of(job, unit), step.stage)->inputs = std::move(inputs);
+  return ok();
 }
 
 /// Inputs are calculated when the first step becomes current, from everything that is known then.
 Result<> Core::Impl::calculate(JobId number, const Step& step) {
-  const DeploymentKey key = deployment_of(rows.state().jobs.at(number));
-  state::Deployment& deployment = rows.edit_deployment(key);
-  state::StageRecord& stage = deployment.stages[step.stage];
+  const Job& job = rows.state().jobs.at(number);
+  const Expansion& all = expansion_of(number);
+  const Unit& unit = all.units[step.unit];
+  state::StageRecord& stage = *find_or_make_stage(key_of(job, unit), step.stage);
   rows.edit(number).previous_variables = previous_variables(stage);
-  const release::Scope scope = step.stage == "build" ? release::Scope::build : release::Scope::deploy;
-  TRY(stage.calculated_inputs,
-      calculate_inputs(metadata_of(number), scope,
-                       {&rows.state().environments.at(key.environment).inputs, &deployment.inputs, &stage.inputs},
-                       {key.environment, key.deployment, &stage, now.wall}));
+  const release::Metadata& metadata = all.metadata_of(step.unit);
+  TRY(stage.calculated_inputs, calculate_inputs(metadata, scope_of(step), sources_of(job, unit, step.stage),
+                                                around(job, unit, metadata, step.stage, scope_of(step))));
   return ok();
 }
 
 Result<> Core::Impl::leave(JobId number, const Step& step, const Task* task) {
   const Job& job = *find_live(number);
-  state::StageRecord& stage = rows.edit_deployment(deployment_of(job)).stages[step.stage];
+  const Expansion& all = expansion_of(number);
+  announce_end(job, step);
+  if (step.part == Part::activate || step.part == Part::deactivate || step.part == Part::errand) return ok();
+  const Unit& unit = all.units[step.unit];
+  state::StageRecord& stage = *find_or_make_stage(key_of(job, unit), step.stage);
   const bool has_outputs = task && task->has_outputs;
   if (step.part == Part::main) stage.calculated_outputs = has_outputs ? task->outputs : Value::Object();
   if (step.part == Part::post) {
     if (has_outputs) {
       for (const auto& [id, value] : task->outputs) stage.calculated_outputs.set(id, value);
     }
-    const release::Scope scope = step.stage == "build" ? release::Scope::build : release::Scope::deploy;
+    const release::Metadata& metadata = all.metadata_of(step.unit);
     TRY(Value::Object declared,
-        calculate_outputs(metadata_of(number), scope, {job.environment, job.deployment, &stage, now.wall}));
+        calculate_outputs(metadata, scope_of(step), around(job, unit, metadata, step.stage, scope_of(step))));
     for (const auto& [id, value] : stage.calculated_outputs) {
       if (!declared.contains(id)) {
         log(job, "warn", fmt::format("Warning: received unexpected output variable '{}'; it is dropped.", id));
@@ -255,69 +276,106 @@ Result<> Core::Impl::leave(JobId number, const Step& step, const Task* task) {
 /// The last step of a stage has ended well.
 void Core::Impl::finish_stage(JobId number, const Step& step) {
   const Job& job = *find_live(number);
-  const DeploymentKey key = deployment_of(job);
-  state::Deployment& deployment = rows.edit_deployment(key);
-  state::StageRecord& stage = deployment.stages[step.stage];
+  const Expansion& all = expansion_of(number);
+  const DeploymentKey key = key_of(job, all.units[step.unit]);
+  const std::string& release = step.unit == 0 ? job.release : all.units[step.unit].release;
   const bool is_deploy = step.stage == "deploy";
   if (step.part == Part::test) {
-    go(stage, StatusCode::ok, job);
-    if (is_deploy) tell("deployment.tested", job.principal, key, number, {{"release", job.release}});
+    go(*find_or_make_stage(key, step.stage), StatusCode::ok, job);
+    if (is_deploy) tell("deployment.tested", job.principal, key, number, {{"release", release}});
   }
   if (step.part == Part::post) {
+    state::StageRecord& stage = *find_or_make_stage(key, step.stage);
     go(stage, StatusCode::ok, job);
     const std::optional<state::DeployedRelease> before = std::exchange(stage.last_ok, stage.release);
-    if (is_deploy) tell_deployed(job, before);
+    if (is_deploy) tell_deployed(job, step, before);
   }
-  if (step.part == Part::post_destroy) {
-    go(stage, StatusCode::empty, job);
-    stage.calculated_inputs = {};
-    stage.calculated_outputs = {};
-    stage.last_ok.reset();
-    if (!is_deploy) return;
-    deployment.agent.clear();
-    tell("deployment.destroyed", job.principal, key, number, {{"release", job.release}});
-    if (job.removes_deployment) rows.remove_deployment(key);
+  const auto is_close = [&](const Step& other) {
+    return other.part == Part::close && other.unit == step.unit && other.stage == step.stage;
+  };
+  const bool is_over =
+      step.part == Part::close || (step.part == Part::post_destroy && std::ranges::none_of(all.steps, is_close));
+  if (is_over) finish_destroy(number, step);
+}
+
+/// Its scripts and those of what stood below it are done.
+void Core::Impl::finish_destroy(JobId number, const Step& step) {
+  const Job& job = *find_live(number);
+  const Expansion& all = expansion_of(number);
+  const DeploymentKey key = key_of(job, all.units[step.unit]);
+  const std::string& release = step.unit == 0 ? job.release : all.units[step.unit].release;
+  state::StageRecord& stage = *find_or_make_stage(key, step.stage);
+  go(stage, StatusCode::empty, job);
+  stage.calculated_inputs = {};
+  stage.calculated_outputs = {};
+  stage.provides.clear();
+  stage.last_ok.reset();
+  for (std::uint32_t unit = 1; unit < all.units.size(); ++unit) {
+    const Unit& below = all.units[unit];
+    if (below.is_provider || below.parent != step.unit || below.stage != step.stage) continue;
+    const auto row = rows.state().deployments.find(key_of(job, below));
+    if (row == rows.state().deployments.end()) continue;
+    const bool is_empty = std::ranges::all_of(
+        row->second.stages, [](const auto& each) { return each.second.status.code == StatusCode::empty; });
+    if (is_empty) rows.remove_deployment(DeploymentKey(row->first));
   }
+  if (step.stage != "deploy") return;
+  rows.edit_deployment(key).agent.clear();
+  tell("deployment.destroyed", job.principal, key, number, {{"release", release}});
+  if (step.unit == 0 && job.removes_deployment) rows.remove_deployment(key);
 }
 
 /// A person vouches for what is left of the job: its stages reach the end through the same statuses, without a script.
 /// What outputs they had stays, since nobody knows of others.
 void Core::Impl::take_as_done(JobId number) {
-  const std::vector<Step> steps = steps_of(rows.state().jobs.at(number));
+  const std::vector<Step>& steps = expansion_of(number).steps;
   for (std::uint32_t index = rows.state().jobs.at(number).current; index < steps.size(); ++index) {
+    const Step& step = steps[index];
     if (index > rows.state().jobs.at(number).current) {
       rows.edit(number).current = index;
-      if (Result<> entered = enter(number, steps[index]); !entered) return fail_job(number, entered.error());
+      if (Result<> entered = enter(number, step); !entered) return fail_job(number, entered.error());
     }
-    finish_stage(number, steps[index]);
+    finish_stage(number, step);
   }
   rows.edit(number).current = static_cast<std::uint32_t>(steps.size());
   succeed(number);
 }
 
-void Core::Impl::tell_deployed(const Job& job, const std::optional<state::DeployedRelease>& before) {
-  const std::string version = version_of(job);
-  Value::Object data{{"release", job.release}, {"sha256", job.sha256}};
+void Core::Impl::tell_deployed(const Job& job, const Step& step, const std::optional<state::DeployedRelease>& before) {
+  const Expansion& all = expansion_of(job.number);
+  const Unit& unit = all.units[step.unit];
+  const state::DeployedRelease now_runs = release_of(job, step.unit);
+  Value::Object data{{"release", step.unit == 0 ? job.release : unit.release}, {"sha256", now_runs.sha256}};
   if (before) data.set("previous", before->version);
   if (!job.from_environment.empty()) data.set("promoted_from", job.from_environment);
-  tell(std::string(deployed_word(before, version)), job.principal, deployment_of(job), job.number, std::move(data));
+  tell(std::string(deployed_word(before, now_runs.version)), job.principal, key_of(job, unit), job.number,
+       std::move(data));
 }
 
-/// The stage keeps everything as far as it got; only its status says how it ended.
+/// The stages keep everything as far as they got; only their status says how they ended. A dependency's failure is that
+/// of everything above it.
 void Core::Impl::mark_failed(const Job& job, const std::string& why) {
-  const DeploymentKey key = deployment_of(job);
-  if (!rows.state().deployments.contains(key)) return;
-  for (const auto& [name, record] : rows.state().deployments.at(key).stages) {
-    if (record.job != job.number || !is_running(record.status.code)) continue;
-    state::StageRecord& stage = rows.edit_deployment(key).stages[name];
-    go(stage, failure_code(stage.status.code), job, why);
-    stage.status.tried = 0;
-    stage.status.try_again_at = {};
-    if (name == "deploy") {
-      tell("deployment.failed", job.principal, key, job.number,
-           {{"release", job.release}, {"status", name_of(stage.status.code)}, {"message", why}});
+  auto known = expansions.find(job.number);
+  std::vector<DeploymentKey> keys{deployment_of(job)};
+  if (known != expansions.end()) {
+    for (std::uint32_t unit = 1; unit < known->second.units.size(); ++unit) {
+      if (!known->second.units[unit].is_provider) keys.push_back(key_of(job, known->second.units[unit]));
     }
-    return;
+  }
+  for (const DeploymentKey& key : keys) {
+    if (!rows.state().deployments.contains(key)) continue;
+    const std::map<std::string, state::StageRecord> stages = rows.state().deployments.at(key).stages;
+    for (const auto& [name, record] : stages) {
+      if (record.job != job.number || !is_running(record.status.code)) continue;
+      state::StageRecord& stage = rows.edit_deployment(key).stages[name];
+      go(stage, failure_code(stage.status.code), job, why);
+      stage.status.tried = 0;
+      stage.status.try_again_at = {};
+      if (name == "deploy") {
+        tell("deployment.failed", job.principal, key, job.number,
+             {{"release", job.release}, {"status", name_of(stage.status.code)}, {"message", why}});
+      }
+    }
   }
 }
 

@@ -95,6 +95,23 @@ Result<> check_destroy(const Job& job, const State& state) {
       fmt::format("`escape state list-deployments -e {}` shows what is there.", job.environment));
 }
 
+/// Its deployment must be there and in order; the original's words (spec/lifecycle.md §12).
+Result<> check_errand(const Job& job, const State& state) {
+  if (!state.deployments.contains(deployment_of(job))) {
+    return fail(
+        ErrorKind::not_found,
+        fmt::format("The deployment '{}' could not be found in environment '{}'.", job.deployment, job.environment),
+        fmt::format("`escape state list-deployments -e {}` shows what is there.", job.environment));
+  }
+  const state::StageRecord* stage = find_stage(state, deployment_of(job), "deploy");
+  if (stage && stage->status.code == StatusCode::ok) return ok();
+  return fail(
+      ErrorKind::refused,
+      fmt::format("'{}' has not been deployed in the environment '{}'.", job.deployment, job.environment),
+      stage ? fmt::format("Its status is '{}'. Use 'escape run deploy' to deploy it.", name_of(stage->status.code))
+            : "Use 'escape run deploy' to deploy it.");
+}
+
 Result<> check_stages(JobKind kind, const std::vector<std::string>& stages) {
   for (const std::string& stage : stages) {
     if (kind == JobKind::build) {
@@ -150,6 +167,8 @@ Result<> Core::Impl::check_startable(const Job& job) const {
       TRYV(check_destroy(job, rows.state()));
       return check_still_there(job);
     }
+    case JobKind::errand:
+      return check_errand(job, rows.state());
     case JobKind::converge:
       break;
   }
@@ -170,6 +189,11 @@ Result<Job> Core::Impl::job_of(const protocol::request::Submit& asked) const {
   job.step_time_limit = asked.step_time_limit;
   job.workspace = asked.workspace;
   job.stages = asked.stages;
+  job.providers = asked.providers;
+  job.errand = asked.errand;
+  if (job.kind == JobKind::errand && job.errand.empty()) {
+    return fail(ErrorKind::usage, "Missing the errand's name.", "`escape errands list -d DEPLOYMENT` shows them.");
+  }
   if (job.environment.empty()) return fail(ErrorKind::usage, "Missing 'environment'", "Name it with -e.");
   TRYV(release::check_environment_name(job.environment));
   if (job.step_time_limit > longest_step) return fail(ErrorKind::usage, "A step may run for a year at most.");
@@ -194,9 +218,10 @@ Result<Job> Core::Impl::job_of(const protocol::request::Submit& asked) const {
   } else if (is_workspace(job)) {
     TRY(const release::Metadata plan, codec::metadata_from_value(asked.metadata));
     TRYV(release::check_metadata(plan));
-    TRYV(release::check_supported(plan));
     TRY(const release::ReleaseId id, release::release_id_of(plan));
-    TRYV(check_declared(plan, asked.inputs));
+    if (job.kind != JobKind::errand) {
+      TRYV(check_declared(plan, asked.inputs));
+    }
     job.release = to_string(id);
     if (job.deployment.empty()) job.deployment = to_string(id.application);
   } else if (job.kind == JobKind::build || job.kind == JobKind::test) {
@@ -221,7 +246,7 @@ Result<protocol::Reply> Core::Impl::submit(const Principal& by, const std::strin
     TRYV(check_startable(job));
   }
   job.number = rows.state().last_job + 1;
-  if (is_workspace(job)) rows.put(JobPlan{job.number, asked.metadata});
+  if (is_workspace(job)) rows.put(JobPlan{.job = job.number, .metadata = asked.metadata, .releases = {}, .units = {}});
   std::string first_words;
   if (job.kind == JobKind::promote) {
     first_words = fmt::format("Promoting {} from {} to {}.", job.release_query, job.from_environment, job.environment);

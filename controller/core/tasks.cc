@@ -71,7 +71,7 @@ void Core::Impl::accept(TaskId id) {
     rows.edit(id.job).hint.clear();
   }
   if (!job.message.empty() && !job.cancel_requested) rows.edit(id.job).message.clear();
-  if (job.cancel_requested) send_cancel(task);
+  if (wants_stop(job)) send_cancel(task);
 }
 
 void Core::Impl::on_message(const AgentId& agent, SessionId, const protocol::Declined& got) {
@@ -195,19 +195,33 @@ void Core::Impl::settle_task(TaskId id, TaskOutcome outcome, int exit_status, st
 /// The current task has settled: the next step, or the end of the job.
 void Core::Impl::after_step(TaskId id) {
   const Task task = rows.state().tasks.at(id);
-  const Job& job = *find_live(id.job);
-  const std::vector<Step> steps = steps_of(job);
   if (may_run_again(task)) return run_again(id);
+  if (find_live(id.job)->failure) return after_deactivation(task);
   if (task.outcome != TaskOutcome::ok) {
     const bool was_script = task.outcome == TaskOutcome::failed || task.outcome == TaskOutcome::timed_out;
     return fail_job(id.job, failure_of(task), was_script ? last_lines(task.last_output) : std::string());
   }
-  if (Result<> left = leave(id.job, steps[id.index], &task); !left) return fail_job(id.job, left.error());
+  const Step step = *step_at(*find_live(id.job), id.index);
+  if (Result<> left = leave(id.job, step, &task); !left) return fail_job(id.job, left.error());
+  const std::size_t steps = expansion_of(id.job).steps.size();
   Job& row = rows.edit(id.job);
   row.current = id.index + 1;
   // A cancellation that came during the last step has nothing left to stop.
-  if (row.cancel_requested && row.current < steps.size()) return cancel_now(id.job);
+  if (row.cancel_requested && row.current < steps) return cancel_now(id.job);
   advance(id.job);
+}
+
+/// The job has failed before: what comes of a deactivation is told, and the next one follows.
+void Core::Impl::after_deactivation(const Task& task) {
+  const JobId number = task.id.job;
+  const Job& job = *find_live(number);
+  if (task.outcome == TaskOutcome::ok) {
+    announce_end(job, *step_at(job, task.id.index));
+  } else {
+    log(job, "error", "Error: " + describe(failure_of(task)));
+  }
+  if (is_within_reach(job)) return unwind(number);
+  settle_failed(number);
 }
 
 Error Core::Impl::failure_of(const Task& task) const {

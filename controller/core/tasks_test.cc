@@ -151,7 +151,7 @@ TEST_F(TasksTest, cancelling_what_never_left_settles_at_once) {
   const JobId resolving = h.deploy(app);
   h.ask(protocol::request::CancelJob{resolving});
   EXPECT_EQ(h.job(resolving).outcome, JobOutcome::cancelled);
-  h.feed(input::Resolved{resolving, h.releases[app]});
+  h.feed(input::Resolved{resolving, std::vector{h.releases[app]}});
   EXPECT_EQ(h.last.ignored, "the job that asked has ended");
 }
 

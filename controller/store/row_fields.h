@@ -24,6 +24,13 @@ void describe(V& visit, Redo& r) {
   visit("sha256", r.sha256);
 }
 template <class V>
+void describe(V& visit, Failure& f) {
+  visit("kind", f.kind);
+  visit("message", f.message);
+  visit("hint", f.hint);
+  visit("step", f.step);
+}
+template <class V>
 void describe(V& visit, Job& j) {
   protocol::RawBytes workspace_key{j.workspace_key};
   visit.required("number", j.number);
@@ -67,11 +74,33 @@ void describe(V& visit, Job& j) {
   visit("redo", j.redo);
   visit("resolved_by", j.resolved_by);
   visit("resolved_because", j.resolved_because);
+  visit("providers", j.providers);
+  visit("errand", j.errand);
+  visit("failure", j.failure);
+}
+template <class V>
+void describe(V& visit, PlannedRelease& r) {
+  visit.required("release", r.release);
+  visit("sha256", r.sha256);
+  visit("size", r.size);
+  visit("metadata", r.metadata);
+}
+template <class V>
+void describe(V& visit, Unit& u) {
+  visit.required("deployment", u.deployment);
+  visit("release", u.release);
+  visit("stage", u.stage);
+  visit("parent", u.parent);
+  visit("variable", u.variable);
+  visit("providers", u.providers);
+  visit("is_provider", u.is_provider);
 }
 template <class V>
 void describe(V& visit, JobPlan& p) {
   visit.required("job", p.job);
   visit("metadata", p.metadata);
+  visit("releases", p.releases);
+  visit("units", p.units);
 }
 template <class V>
 void describe(V& visit, Task& t) {
@@ -79,6 +108,7 @@ void describe(V& visit, Task& t) {
   visit.required("attempt", t.attempt);
   visit("stage", t.stage);
   visit("step", t.step);
+  visit("deployment", t.deployment);
   visit("agent", t.agent);
   visit("phase", t.phase);
   visit("was_sent", t.was_sent);
@@ -91,6 +121,7 @@ void describe(V& visit, Task& t) {
   visit("variables", t.variables);
   visit("outputs_before", t.outputs_before);
   visit("run", t.run);
+  visit("templates", t.templates);
   visit("started_at", t.started_at);
   visit("ended_at", t.ended_at);
   visit("last_output", t.last_output);

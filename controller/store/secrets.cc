@@ -20,7 +20,7 @@ struct SecretField {
   std::string_view name;
 };
 
-/// A field that is added here needs a migration which seals it.
+/// A field that is added here needs a migration which seals it, unless it is new in the row too.
 constexpr std::array secret_fields{
     SecretField{Table::environments, "", "inputs"},
     SecretField{Table::deployments, "", "inputs"},
@@ -33,6 +33,7 @@ constexpr std::array secret_fields{
     SecretField{Table::tasks, "", "variables"},
     SecretField{Table::tasks, "", "outputs_before"},
     SecretField{Table::tasks, "", "run"},
+    SecretField{Table::tasks, "", "templates"},
     SecretField{Table::requests, "", "reply"},
 };
 
@@ -82,7 +83,8 @@ std::string context_of(Table table, std::string_view key, std::string_view path)
 
 bool holds_something(const Value& value) {
   const Value::Object* object = value.as_object();
-  return object && !object->empty();
+  const Value::List* list = value.as_list();
+  return (object && !object->empty()) || (list && !list->empty());
 }
 
 void seal(Value& value, Table table, std::string_view key, std::string_view path, const SealKeys& keys) {

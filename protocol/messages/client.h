@@ -19,8 +19,8 @@
 /// carried out once and the recorded answer comes back.
 namespace escape::protocol {
 
-/// Words on the wire and in --json: deploy, smoke, destroy, promote, converge, build, test.
-enum class JobKind { deploy, smoke, destroy, promote, converge, build, test };
+/// Words on the wire and in --json: deploy, smoke, destroy, promote, converge, build, test, errand.
+enum class JobKind { deploy, smoke, destroy, promote, converge, build, test, errand };
 std::string_view name_of(JobKind kind);
 bool parse_enum(std::string_view text, JobKind& to);
 
@@ -59,10 +59,11 @@ struct TaskView {
   std::uint64_t output_bytes = 0;
   Timestamp started_at{};
   Timestamp ended_at{};
-  std::string host;         ///< hostname of the agent's host when it took the task
-  std::string agent_state;  ///< online, suspect, offline; empty once settled
-  Timestamp agent_seen{};   ///< when the agent was last heard
-  Timestamp reported_at{};  ///< when the agent last told something of this very task
+  std::string host;          ///< hostname of the agent's host when it took the task
+  std::string agent_state;   ///< online, suspect, offline; empty once settled
+  Timestamp agent_seen{};    ///< when the agent was last heard
+  Timestamp reported_at{};   ///< when the agent last told something of this very task
+  std::string deployment{};  ///< of a dependency ("app:db") or provider; empty: the job's own
 };
 struct JobView {
   JobId number = 0;
@@ -179,6 +180,8 @@ struct Submit {
   std::string workspace;            ///< not empty: run unreleased files of that folder in the CLI's own process
   Value metadata;                   ///< workspace jobs: the compiled release.json
   std::vector<std::string> stages;  ///< destroy: {"build","deploy"} or one of them; empty = deploy
+  std::map<std::string, std::string> providers{};  ///< -p: a consumer's variable → the deployment that provides for it
+  std::string errand{};                            ///< errand: its name
 };
 struct DescribePromotion {
   std::string from_environment, from_deployment, to_environment, to_deployment;
@@ -268,6 +271,11 @@ struct ExportState {
 struct CreateDeployment {
   std::string environment, deployment, release;
   Value::Object inputs;
+  std::map<std::string, std::string> providers{};  ///< as in Submit
+};
+/// The errands of what a deployment's deploy stage holds.
+struct ListErrands {
+  std::string environment, deployment;
 };
 struct ListEvents {
   EventSequence since = 0;  ///< entries above this
@@ -286,7 +294,7 @@ using Request =
                  request::RemovePrincipal, request::ListEnvironments, request::ApplyEnvironment,
                  request::RemoveEnvironment, request::ListDeployments, request::ShowDeployment, request::ExportState,
                  request::CreateDeployment, request::ListEvents, request::InventoryToken, request::RetryJob,
-                 request::ResolveJob>;
+                 request::ResolveJob, request::ListErrands>;
 
 // Replies.
 
@@ -384,13 +392,16 @@ struct Token {
 struct Failed {
   std::string kind, message, hint;
 };
+struct Errands {
+  Value::Object errands;  ///< by name, as in release.json
+};
 
 }  // namespace reply
 
 using Reply = std::variant<reply::Hello, reply::Enrolled, reply::JobMade, reply::Promotion, reply::ConvergePlan,
                            reply::Jobs, reply::Job, reply::LogBatch, reply::JobDone, reply::Done, reply::Agents,
                            reply::Invitation, reply::Principals, reply::Environments, reply::Deployments,
-                           reply::Deployment, reply::State, reply::Events, reply::Token, reply::Failed>;
+                           reply::Deployment, reply::State, reply::Events, reply::Token, reply::Failed, reply::Errands>;
 
 /// Client → controller.
 struct ClientRequest {

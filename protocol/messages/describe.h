@@ -206,6 +206,7 @@ void describe(V& visit, TaskView& t) {
   visit("agent_state", t.agent_state);
   visit("agent_seen", t.agent_seen);
   visit("reported_at", t.reported_at);
+  visit("deployment", t.deployment);
 }
 template <class V>
 void describe(V& visit, JobView& j) {
@@ -332,6 +333,8 @@ void describe(V& visit, Submit& r) {
   visit("workspace", r.workspace);
   visit("metadata", r.metadata);
   visit("stages", r.stages);
+  visit("providers", r.providers);
+  visit("errand", r.errand);
 }
 template <class V>
 void describe(V& visit, DescribePromotion& r) {
@@ -444,6 +447,12 @@ void describe(V& visit, CreateDeployment& r) {
   visit.required("deployment", r.deployment);
   visit("release", r.release);
   visit("inputs", r.inputs);
+  visit("providers", r.providers);
+}
+template <class V>
+void describe(V& visit, ListErrands& r) {
+  visit.required("environment", r.environment);
+  visit.required("deployment", r.deployment);
 }
 template <class V>
 void describe(V& visit, ListEvents& r) {
@@ -571,6 +580,10 @@ void describe(V& visit, Failed& r) {
   visit.required("kind", r.kind);
   visit("message", r.message);
   visit("hint", r.hint);
+}
+template <class V>
+void describe(V& visit, Errands& r) {
+  visit("errands", r.errands);
 }
 
 }  // namespace escape::protocol::reply

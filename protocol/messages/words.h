@@ -104,6 +104,8 @@ template <>
 inline constexpr std::string_view word<request::RetryJob> = "retry_job";
 template <>
 inline constexpr std::string_view word<request::ResolveJob> = "resolve_job";
+template <>
+inline constexpr std::string_view word<request::ListErrands> = "list_errands";
 
 template <>
 inline constexpr std::string_view word<reply::Hello> = "hello";
@@ -143,6 +145,8 @@ template <>
 inline constexpr std::string_view word<reply::Events> = "events";
 template <>
 inline constexpr std::string_view word<reply::Token> = "token";
+template <>
+inline constexpr std::string_view word<reply::Errands> = "errands";
 template <>
 inline constexpr std::string_view word<reply::Failed> = "failed";
 

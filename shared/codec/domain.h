@@ -18,7 +18,8 @@ Result<release::Metadata> metadata_from_value(const Value& value);
 Result<release::Metadata> parse_release_json(std::string_view text);
 
 /// The deployment, environment and project objects of the original's state file (spec/state-model.md §2).
-Value deployment_to_state_json(const state::Deployment& deployment);
+/// `all` holds it and those below it, by their names; it must be there.
+Value deployment_to_state_json(const std::map<std::string, state::Deployment>& all, const std::string& name);
 Value project_to_state_json(std::string_view project, const std::vector<state::EnvironmentState>& environments);
 
 }  // namespace escape::codec
@@ -53,6 +54,8 @@ void describe(V& visit, StageRecord& s) {
   visit("last_ok", s.last_ok);
   visit("status", s.status);
   visit("job", s.job);
+  visit("providers", s.providers);
+  visit("provides", s.provides);
 }
 template <class V>
 void describe(V& visit, DesiredRelease& d) {

@@ -40,14 +40,46 @@ Value status_to_json(const state::Status& status) {
   return object;
 }
 
-Value stage_to_json(const state::StageRecord& stage) {
+using Deployments = std::map<std::string, state::Deployment>;
+
+Value deployments_below(const Deployments& all, const std::string& parent, const std::string& stage);
+
+/// `parent` and `below`: whose dependencies it shows, and in which of their stages they lie.
+Value stage_to_json(const state::StageRecord& stage, const Deployments& all, const std::string& parent,
+                    const std::string& below) {
   Value::Object object;
   append_unless_empty(object, "inputs", stage.inputs);
   append_unless_empty(object, "calculated_inputs", stage.calculated_inputs);
   append_unless_empty(object, "calculated_outputs", stage.calculated_outputs);
+  Value dependencies = deployments_below(all, parent, below);
+  if (!dependencies.as_object()->empty()) object.append("deployments", std::move(dependencies));
+  Value::Object providers;
+  for (const auto& [variable, deployment] : stage.providers) providers.append(variable, deployment);
+  append_unless_empty(object, "providers", providers);
+  Value::List provides(stage.provides.begin(), stage.provides.end());
+  if (!provides.empty()) object.append("provides", std::move(provides));
   append_unless_empty(object, "version", stage.release.version);
   object.append("status", status_to_json(stage.status));
   return object;
+}
+
+/// The dependencies right below `parent`, of which the original knows a deploy stage only.
+Value deployments_below(const Deployments& all, const std::string& parent, const std::string& stage) {
+  Value::Object below;
+  const std::string prefix = parent + ":";
+  for (auto row = all.lower_bound(prefix); row != all.end() && row->first.starts_with(prefix); ++row) {
+    const std::string name = row->first.substr(prefix.size());
+    const auto record = row->second.stages.find(stage);
+    if (name.find(':') != std::string::npos || record == row->second.stages.end()) continue;
+    Value::Object stages;
+    stages.append("deploy", stage_to_json(record->second, all, row->first, stage));
+    Value::Object object;
+    object.append("name", name);
+    object.append("release", row->second.release);
+    object.append("stages", std::move(stages));
+    below.append(name, std::move(object));
+  }
+  return below;
 }
 
 Value environment_to_json(const state::EnvironmentState& from) {
@@ -56,21 +88,23 @@ Value environment_to_json(const state::EnvironmentState& from) {
   append_unless_empty(object, "inputs", from.environment.inputs);
   if (from.deployments.empty()) return object;
   Value::Object deployments;
-  for (const auto& [name, deployment] : from.deployments)
-    deployments.append(name, deployment_to_state_json(deployment));
+  for (const auto& [name, deployment] : from.deployments) {
+    if (!state::is_below_another(name)) deployments.append(name, deployment_to_state_json(from.deployments, name));
+  }
   object.append("deployments", std::move(deployments));
   return object;
 }
 
 }  // namespace
 
-Value deployment_to_state_json(const state::Deployment& deployment) {
+Value deployment_to_state_json(const Deployments& all, const std::string& name) {
+  const state::Deployment& deployment = all.at(name);
   Value::Object object;
   object.append("name", deployment.name);
   object.append("release", deployment.release);
   if (!deployment.stages.empty()) {
     Value::Object stages;
-    for (const auto& [name, stage] : deployment.stages) stages.append(name, stage_to_json(stage));
+    for (const auto& [stage, record] : deployment.stages) stages.append(stage, stage_to_json(record, all, name, stage));
     object.append("stages", std::move(stages));
   }
   append_unless_empty(object, "inputs", deployment.inputs);

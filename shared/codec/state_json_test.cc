@@ -72,10 +72,10 @@ TEST(StateJson, EmptyMembersAreLeftOut) {
   state::Deployment bare;
   bare.name = "d";
   bare.release = "_/app";
-  EXPECT_EQ(to_json(deployment_to_state_json(bare)), R"({"name":"d","release":"_/app"})");
+  EXPECT_EQ(to_json(deployment_to_state_json({{"d", bare}}, "d")), R"({"name":"d","release":"_/app"})");
   bare.stages["build"];
   bare.inputs = {{"x", 1}};
-  EXPECT_EQ(to_json(deployment_to_state_json(bare)),
+  EXPECT_EQ(to_json(deployment_to_state_json({{"d", bare}}, "d")),
             R"({"name":"d","release":"_/app","stages":{"build":{"status":{"status":"empty",)"
             R"("updated_at":"0001-01-01T00:00:00Z"}}},"inputs":{"x":1}})");
 }
@@ -90,9 +90,39 @@ TEST(StateJson, AFailureTellsWhyAndWhenItIsTriedAgain) {
                   "exit status 3",
                   parse_rfc3339("2026-11-23T10:20:37Z").value(),
                   2};
-  EXPECT_EQ(to_json(*deployment_to_state_json(failed).as_object()->find("stages")),
+  EXPECT_EQ(to_json(*deployment_to_state_json({{failed.name, failed}}, failed.name).as_object()->find("stages")),
             R"({"deploy":{"status":{"status":"failure","updated_at":"2026-11-23T10:20:30.000000Z","updated_by":"ann",)"
             R"("data":"exit status 3","try_again_at":"2026-11-23T10:20:37.000000Z","tried":2}}})");
+}
+
+TEST(StateJson, DependenciesLieBelowTheStageThatTheyStandUnder) {
+  state::EnvironmentState dev{{"dev", {}, false, false, {}}, {}};
+  const auto add = [&](const std::string& name, const std::string& stage, const std::string& version) {
+    state::Deployment& row = dev.deployments[name];
+    row.name = name;
+    row.release = "_/of-" + name.substr(name.rfind(':') + 1);
+    row.stages[stage].release.version = version;
+  };
+  add("app", "deploy", "1.0");
+  add("app", "build", "1.0");
+  add("app:db", "deploy", "2.0");
+  add("app:db:disk", "deploy", "3.0");
+  add("app:log", "build", "4.0");
+  dev.deployments["app"].stages["deploy"].providers = {{"kube", "cluster"}};
+  dev.deployments["app"].stages["deploy"].provides = {"http", "web"};
+  const Value shown = deployment_to_state_json(dev.deployments, "app");
+  const std::string status = R"("status":{"status":"empty","updated_at":"0001-01-01T00:00:00Z"})";
+  const std::string disk =
+      R"("disk":{"name":"disk","release":"_/of-disk","stages":{"deploy":{"version":"3.0",)" + status + "}}}";
+  const std::string db = R"("db":{"name":"db","release":"_/of-db","stages":{"deploy":{"deployments":{)" + disk +
+                         R"(},"version":"2.0",)" + status + "}}}";
+  const std::string log =
+      R"("log":{"name":"log","release":"_/of-log","stages":{"deploy":{"version":"4.0",)" + status + "}}}";
+  EXPECT_EQ(to_json(shown), R"({"name":"app","release":"_/of-app","stages":{"build":{"deployments":{)" + log +
+                                R"(},"version":"1.0",)" + status + R"(},"deploy":{"deployments":{)" + db +
+                                R"(},"providers":{"kube":"cluster"},"provides":["http","web"],"version":"1.0",)" +
+                                status + "}}}");
+  EXPECT_EQ(to_json(project_to_state_json("p", {dev})).find("app:db"), std::string::npos);
 }
 
 TEST(StateJson, EnvironmentsAreSorted) {

@@ -60,7 +60,6 @@ TEST(Compile, TheWalkThrough) {
   EXPECT_EQ(metadata.git_revision, "abc");
   EXPECT_EQ(metadata.built_with_escape_version, "0.1.0");
   EXPECT_EQ(metadata.generates, std::vector<std::string>{"out/*"});
-  EXPECT_TRUE(release::check_supported(metadata));
 }
 
 TEST(Compile, Names) {

@@ -7,14 +7,6 @@
 namespace escape::release {
 namespace {
 
-auto not_supported(const Metadata& metadata, std::string_view field, std::string_view what) {
-  const std::string version = metadata.version.empty() ? "" : "-v" + metadata.version;
-  return fail(ErrorKind::refused,
-              "The release '" + to_string(application_of(metadata)) + version + "' uses '" + std::string(field) +
-                  "' (" + std::string(what) + "), which is not supported by this version of Escape yet",
-              "Release it again without '" + std::string(field) + "'.");
-}
-
 Result<> check_api_version(int version) {
   if (version >= 1 && version <= api_version) return ok();
   return fail(ErrorKind::bad_data,
@@ -89,20 +81,6 @@ Result<> check_metadata(const Metadata& metadata) {
   TRYV(check_stages(metadata.stages));
   if (is_unresolved(metadata.version)) {
     return fail(ErrorKind::bad_data, "Can't add release with unresolved version");
-  }
-  return ok();
-}
-
-Result<> check_supported(const Metadata& metadata) {
-  if (!metadata.depends.empty()) return not_supported(metadata, "depends", "dependencies");
-  if (!metadata.consumes.empty()) return not_supported(metadata, "consumes", "consumers of providers");
-  if (!metadata.extends.empty()) return not_supported(metadata, "extends", "extensions");
-  if (!metadata.templates.empty()) return not_supported(metadata, "templates", "templates");
-  if (!metadata.downloads.empty()) return not_supported(metadata, "downloads", "downloads");
-  if (!metadata.provides.empty()) {
-    for (const char* stage : {"activate_provider", "deactivate_provider"}) {
-      if (metadata.stages.contains(stage)) return not_supported(metadata, stage, "activation of providers");
-    }
   }
   return ok();
 }

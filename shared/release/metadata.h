@@ -57,10 +57,6 @@ Result<ReleaseId> release_id_of(const Metadata& metadata);
 /// stages, what it depends on, extends, consumes and downloads; the messages are those of that list.
 Result<> check_metadata(const Metadata& metadata);
 
-/// What the job engine cannot act upon yet: a clear refusal (ErrorKind::refused) naming the field, or success.
-/// Dependencies, consumers, the activation of providers.
-Result<> check_supported(const Metadata& metadata);
-
 /// A release as the inventory vouches for it.
 struct ReleaseRecord {
   ReleaseId id;

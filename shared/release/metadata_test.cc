@@ -80,32 +80,6 @@ TEST(Metadata, CheckSaysWhatIsWrong) {
   }
 }
 
-TEST(Metadata, WhatIsNotSupportedYetIsNamed) {
-  ASSERT_TRUE(check_supported(good()));
-  const Row rows[] = {
-      {"'prj/app-v1.0' uses 'depends'", [](Metadata& m) { m.depends = {{.release_id = "_/aa-v1"}}; }},
-      {"'prj/app-v1.0' uses 'consumes'", [](Metadata& m) { m.consumes = {{.name = "kube", .variable = "kube"}}; }},
-  };
-  for (const Row& row : rows) {
-    Metadata metadata = good();
-    row.change(metadata);
-    const Result<> checked = check_supported(metadata);
-    ASSERT_FALSE(checked) << row.message;
-    EXPECT_EQ(checked.error().kind, ErrorKind::refused);
-    EXPECT_NE(checked.error().message.find(row.message), std::string::npos) << checked.error().message;
-  }
-}
-
-TEST(Metadata, ProvidingIsHarmlessUntilSomethingIsActivated) {
-  Metadata metadata = good();
-  metadata.provides = {"kubernetes"};
-  EXPECT_TRUE(check_supported(metadata));
-  metadata.stages["activate_provider"] = ExecStage{.script = "on.sh"};
-  EXPECT_FALSE(check_supported(metadata));
-  metadata.provides.clear();
-  EXPECT_TRUE(check_supported(metadata)) << "an activation that nobody asks for never runs";
-}
-
 TEST(Metadata, TextOfAStep) {
   EXPECT_EQ(step_text(ExecStage{.script = "run.sh a b"}), "run.sh a b");
   EXPECT_EQ(step_text(ExecStage{.cmd = "ls"}), "ls");

@@ -3,6 +3,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "shared/base/ids.h"
 #include "shared/base/value.h"
@@ -25,7 +27,9 @@ struct StageRecord {
   DeployedRelease release{};                 ///< what the last run installed or tried to install
   std::optional<DeployedRelease> last_ok{};  ///< what was last known to run well; survives a failed attempt
   Status status{};
-  JobId job = 0;  ///< the job that wrote this last
+  JobId job = 0;                                   ///< the job that wrote this last
+  std::map<std::string, std::string> providers{};  ///< a consumer's variable → the deployment that provides for it
+  std::vector<std::string> provides{};             ///< interfaces of the release that this stage holds
   friend bool operator==(const StageRecord&, const StageRecord&) = default;
 };
 
@@ -36,6 +40,10 @@ struct DesiredRelease {
 };
 
 /// A named instance of a release in an environment. Key: (environment, name).
+///
+/// A dependency of a release is a deployment of its own below the one that depends on it: its name is the whole path,
+/// "app:db" (spec/state-model.md §3), and of its stages "build" is what stands below the build stage of the first in
+/// the path, "deploy" what stands below its deploy stage. Names that people give hold no colon.
 struct Deployment {
   std::string environment;
   std::string name;
@@ -46,6 +54,13 @@ struct Deployment {
   AgentId agent{};  ///< the agent it lives on once deployed (placement `once`)
   friend bool operator==(const Deployment&, const Deployment&) = default;
 };
+
+/// Whether it is a dependency's, below another deployment.
+inline bool is_below_another(std::string_view deployment) { return deployment.find(':') != std::string_view::npos; }
+/// "app:db:disk" → "app".
+inline std::string root_of(std::string_view deployment) {
+  return std::string(deployment.substr(0, deployment.find(':')));
+}
 
 struct Environment {
   std::string name;
@@ -59,7 +74,7 @@ struct Environment {
 /// Everything in one environment, for show and export.
 struct EnvironmentState {
   Environment environment;
-  std::map<std::string, Deployment> deployments;
+  std::map<std::string, Deployment> deployments;  ///< those below others too
 };
 
 }  // namespace escape::state

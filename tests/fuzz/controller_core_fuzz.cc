@@ -284,10 +284,40 @@ class World {
       feed(input::Resolved{query.job, fail(ErrorKind::not_found, "there is no such release")});
       return;
     }
-    release::ReleaseRecord record = make_release(query.query.application.name, input_.below(2) == 0 ? "1" : "2");
-    if (input_.below(4) == 0) record.metadata.stages.clear();
-    if (input_.below(4) == 0) record.metadata.idempotent = true;
-    feed(input::Resolved{query.job, std::move(record)});
+    std::vector<release::ReleaseRecord> records;
+    if (query.query) {
+      records.push_back(make_release(query.query->application.name, input_.below(2) == 0 ? "1" : "2"));
+      release::Metadata& metadata = records.front().metadata;
+      if (input_.below(4) == 0) metadata.stages.clear();
+      if (input_.below(4) == 0) metadata.idempotent = true;
+      add_relations(metadata);
+    }
+    // Sometimes without what was asked for, or with what it needs in turn left out.
+    for (const std::string& id : query.also) {
+      if (input_.below(8) == 0) continue;
+      if (const Result<release::ReleaseId> exact = release::parse_release_id(id)) {
+        records.push_back(make_release(exact.value().application.name, exact.value().version.text()));
+        records.back().metadata.provides = {"kube"};
+      }
+    }
+    feed(input::Resolved{query.job, std::move(records)});
+  }
+
+  /// What leads to other deployments.
+  void add_relations(release::Metadata& metadata) {
+    if (input_.below(4) == 0) metadata.provides = {"kube"};
+    if (input_.below(4) == 0) metadata.extends = {"pp/part-v1"};
+    if (input_.below(4) == 0) metadata.consumes = {{.name = "kube", .variable = "kube"}};
+    if (input_.below(3) != 0) return;
+    release::Dependency dependency{.release_id = "pp/dep-v" + std::to_string(1 + input_.below(2))};
+    dependency.variable = "dep";
+    dependency.deploy_mapping = {{"who", input_.below(2) == 0 ? "$this.inputs.who" : "$other.outputs.url"}};
+    metadata.depends = {dependency};
+    if (input_.below(3) != 0) return;
+    dependency.variable = "other";
+    dependency.deploy_mapping = {{"who", "$dep.deployment"}};
+    if (input_.below(2) == 0) dependency.consumes = {{"kube", "$dep.deployment"}};
+    metadata.depends.push_back(dependency);
   }
 
   void pass(Micros time) {

@@ -267,7 +267,10 @@ void ControllerNode::committed() {
   if (life != life_) return;
   answer_reads();
   for (Effects::Resolve& resolve : std::exchange(turn_.resolve, {})) {
-    waiting_.push_back(input::Resolved{resolve.job, parts_.inventory->resolve(resolve.query)});
+    waiting_.push_back(input::Resolved{
+        resolve.job, resolve_all(resolve.query, resolve.also, [this](const release::ReleaseQuery& query) {
+          return parts_.inventory->resolve(query);
+        })});
   }
   turn_ = {};
   if (!waiting_.empty() || !inbox_.empty()) wake();

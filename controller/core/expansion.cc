@@ -1,0 +1,311 @@
+#include "controller/core/expansion.h"
+
+#include <algorithm>
+#include <set>
+
+#include "shared/base/text.h"
+#include "shared/codec/domain.h"
+#include "shared/script/script.h"
+
+namespace escape::controller {
+namespace {
+
+using state::StatusCode;
+using Part = Step::Part;
+
+/// The dependencies that stand below a unit, in the order in which they are brought up.
+std::vector<std::uint32_t> below(const std::vector<Unit>& units, std::uint32_t parent, const std::string& stage) {
+  std::vector<std::uint32_t> found;
+  for (std::uint32_t index = 1; index < units.size(); ++index) {
+    const Unit& unit = units[index];
+    if (!unit.is_provider && unit.parent == parent && unit.stage == stage) found.push_back(index);
+  }
+  return found;
+}
+
+class StepList {
+ public:
+  explicit StepList(Expansion& expansion) : all_(expansion) {}
+
+  void roll(std::uint32_t unit, const std::string& stage, JobKind kind) {
+    // A dependency is deployed, also below a build.
+    const std::string word = unit == 0 ? stage : "deploy";
+    const release::Scope scope = unit == 0 && stage == "build" ? release::Scope::build : release::Scope::deploy;
+    const std::vector<std::uint32_t> dependencies = below(all_.units, unit, stage);
+    const std::vector<Activation> activations = activations_of(unit, scope);
+    if (!dependencies.empty() || !activations.empty()) {
+      add({stage, "open", StatusCode::running_pre_step, Part::open, kind, unit});
+    }
+    for (const std::uint32_t dependency : dependencies) roll(dependency, stage, kind);
+    const std::map<std::string, std::uint32_t> activated = activate(unit, activations, stage, kind);
+    add({stage, "pre_" + word, StatusCode::running_pre_step, Part::pre, kind, unit});
+    add({stage, word, StatusCode::running_main_step, Part::main, kind, unit});
+    add({stage, "post_" + word, StatusCode::running_post_step, Part::post, kind, unit});
+    deactivate(unit, activations, activated, stage, kind);
+  }
+
+  void destroy(std::uint32_t unit, const std::string& stage, JobKind kind) {
+    const release::Scope scope = unit == 0 && stage == "build" ? release::Scope::build : release::Scope::deploy;
+    const std::vector<Activation> activations = activations_of(unit, scope);
+    const std::map<std::string, std::uint32_t> activated = activate(unit, activations, stage, kind);
+    add({stage, "pre_destroy", StatusCode::running_pre_destroy_step, Part::pre_destroy, kind, unit});
+    add({stage, "destroy", StatusCode::running_main_destroy_step, Part::destroy, kind, unit});
+    add({stage, "post_destroy", StatusCode::running_post_destroy_step, Part::post_destroy, kind, unit});
+    std::vector<std::uint32_t> dependencies = below(all_.units, unit, stage);
+    std::ranges::reverse(dependencies);
+    for (const std::uint32_t dependency : dependencies) destroy(dependency, stage, kind);
+    if (!dependencies.empty()) {
+      add({stage, "close", StatusCode::running_post_destroy_step, Part::close, kind, unit});
+    }
+    deactivate(unit, activations, activated, stage, kind);
+  }
+
+  void test(const std::string& stage, JobKind kind) {
+    add({stage, stage == "build" ? "test" : "smoke", StatusCode::running_test_step, Part::test, kind, 0});
+  }
+
+  void errand(const std::string& name) {
+    const std::vector<Activation> activations = activations_of(0, release::Scope::deploy);
+    const std::map<std::string, std::uint32_t> activated = activate(0, activations, "deploy", JobKind::errand);
+    add({"deploy", name, StatusCode::ok, Part::errand, JobKind::errand, 0});
+    deactivate(0, activations, activated, "deploy", JobKind::errand);
+  }
+
+ private:
+  /// One provider of one consumer, with the providers that it needs itself.
+  struct Activation {
+    release::Consumer consumer;
+    std::uint32_t provider = 0;
+    std::vector<Activation> own;
+  };
+
+  void add(Step step) { all_.steps.push_back(std::move(step)); }
+
+  std::vector<Activation> activations_of(std::uint32_t unit, release::Scope scope) {
+    std::set<std::string> under_way;
+    return activations_of(unit, scope, under_way);
+  }
+  std::vector<Activation> activations_of(std::uint32_t unit, release::Scope scope, std::set<std::string>& under_way) {
+    std::vector<Activation> activations;
+    for (const release::Consumer& consumer : all_.metadata_of(unit).consumes) {
+      const std::map<std::string, std::string>& providers = all_.units[unit].providers;
+      const auto chosen = providers.find(consumer.variable);
+      if (!has_scope(consumer.scopes, scope) || consumer.skip_activate || chosen == providers.end()) continue;
+      const auto is_it = [&](const Unit& each) { return each.is_provider && each.deployment == chosen->second; };
+      const auto found = std::ranges::find_if(all_.units, is_it);
+      if (found == all_.units.end() || under_way.contains(chosen->second)) continue;
+      const auto provider = static_cast<std::uint32_t>(found - all_.units.begin());
+      under_way.insert(chosen->second);
+      activations.push_back({consumer, provider, activations_of(provider, release::Scope::deploy, under_way)});
+      under_way.erase(chosen->second);
+    }
+    return activations;
+  }
+
+  Step activation_step(const Activation& one, std::uint32_t unit, const std::string& stage, JobKind kind, Part part) {
+    Step step{stage,          part == Part::activate ? "activate_provider" : "deactivate_provider",
+              StatusCode::ok, part,
+              kind,           one.provider};
+    step.for_unit = unit;
+    step.consumer = one.consumer.variable;
+    step.interface = one.consumer.name;
+    return step;
+  }
+
+  /// Indexes of the activations, by the way to them.
+  std::map<std::string, std::uint32_t> activate(std::uint32_t unit, const std::vector<Activation>& activations,
+                                                const std::string& stage, JobKind kind, const std::string& way = {}) {
+    std::map<std::string, std::uint32_t> at;
+    for (const Activation& one : activations) {
+      const std::string here = way + "/" + one.consumer.variable;
+      at.merge(activate(one.provider, one.own, stage, kind, here));
+      at[here] = static_cast<std::uint32_t>(all_.steps.size());
+      add(activation_step(one, unit, stage, kind, Part::activate));
+    }
+    return at;
+  }
+
+  void deactivate(std::uint32_t unit, const std::vector<Activation>& activations,
+                  const std::map<std::string, std::uint32_t>& activated, const std::string& stage, JobKind kind,
+                  const std::string& way = {}) {
+    for (const Activation& one : activations) {
+      if (one.consumer.skip_deactivate) continue;
+      const std::string here = way + "/" + one.consumer.variable;
+      Step step = activation_step(one, unit, stage, kind, Part::deactivate);
+      step.activated_at = activated.at(here);
+      add(std::move(step));
+      deactivate(one.provider, one.own, activated, stage, kind, here);
+    }
+  }
+
+  Expansion& all_;
+};
+
+/// Names of the globals that a value's expressions begin with.
+void add_roots(const Value& value, std::set<std::string>& roots) {
+  if (const Value::List* list = value.as_list()) {
+    for (const Value& item : *list) add_roots(item, roots);
+    return;
+  }
+  const std::string* text = value.as_string();
+  if (!text || !script::is_expression(*text)) return;
+  const Result<script::Expression> expression = script::parse(*text);
+  if (!expression) return;
+  for (const std::vector<std::string>& path : script::references(expression.value())) roots.insert(path.front());
+}
+
+std::set<std::string> needs_of(const release::Dependency& dependency, release::Scope scope) {
+  std::set<std::string> roots;
+  const Value::Object& mapping = scope == release::Scope::build ? dependency.build_mapping : dependency.deploy_mapping;
+  for (const auto& [id, value] : mapping) add_roots(value, roots);
+  for (const auto& [variable, text] : dependency.consumes) add_roots(text, roots);
+  return roots;
+}
+
+}  // namespace
+
+const release::Metadata& Expansion::metadata_of(std::uint32_t unit) const {
+  return unit == 0 ? releases.at("") : releases.at(units[unit].release);
+}
+
+const release::Metadata* Expansion::find(const std::string& release) const {
+  auto found = releases.find(release);
+  return found == releases.end() ? nullptr : &found->second;
+}
+
+Result<Expansion> expand(const Job& job, const JobPlan& plan) {
+  Expansion all;
+  TRY(all.releases[""], codec::metadata_from_value(plan.metadata));
+  for (const PlannedRelease& release : plan.releases) {
+    TRY(all.releases[release.release], codec::metadata_from_value(release.metadata));
+  }
+  all.units = plan.units;
+  if (all.units.empty()) all.units = {Unit{.deployment = job.deployment, .release = job.release}};
+  StepList steps(all);
+  switch (job.kind) {
+    case JobKind::deploy:
+    case JobKind::promote:
+      steps.roll(0, "deploy", job.kind);
+      break;
+    case JobKind::build:
+      steps.roll(0, "build", JobKind::build);
+      for (const std::string& part : job.stages) {
+        if (part == "test") steps.test("build", JobKind::test);
+        if (part == "destroy") steps.destroy(0, "build", JobKind::destroy);
+      }
+      break;
+    case JobKind::test:
+      steps.test("build", job.kind);
+      break;
+    case JobKind::smoke:
+      steps.test("deploy", job.kind);
+      break;
+    case JobKind::destroy:
+      for (const std::string& stage : job.stages) steps.destroy(0, stage, job.kind);
+      break;
+    case JobKind::errand:
+      steps.errand(job.errand);
+      break;
+    case JobKind::converge:
+      break;
+  }
+  return all;
+}
+
+release::Scope scope_of(const Step& step) {
+  return step.unit == 0 && step.stage == "build" ? release::Scope::build : release::Scope::deploy;
+}
+
+const release::ExecStage* script_of(const release::Metadata& metadata, const Step& step) {
+  if (step.part == Part::open || step.part == Part::close) return nullptr;
+  if (step.part == Part::errand) {
+    auto errand = metadata.errands.find(step.name);
+    return errand == metadata.errands.end() || errand->second.run.empty() ? nullptr : &errand->second.run;
+  }
+  auto found = metadata.stages.find(step.name);
+  return found == metadata.stages.end() || found->second.empty() ? nullptr : &found->second;
+}
+
+std::vector<release::Download> downloads_of(const release::Metadata& metadata, const Step& step) {
+  std::vector<release::Download> downloads;
+  if (step.part != Part::pre) return downloads;
+  for (const release::Download& download : metadata.downloads) {
+    if (has_scope(download.scopes, scope_of(step))) downloads.push_back(download);
+  }
+  return downloads;
+}
+
+std::vector<release::Template> templates_of(const release::Metadata& metadata, const Step& step) {
+  std::vector<release::Template> templates;
+  if (step.part != Part::main) return templates;
+  for (const release::Template& one : metadata.templates) {
+    if (has_scope(one.scopes, scope_of(step))) templates.push_back(one);
+  }
+  return templates;
+}
+
+bool needs_agent(const release::Metadata& metadata, const Step& step) {
+  return script_of(metadata, step) || !downloads_of(metadata, step).empty() || !templates_of(metadata, step).empty();
+}
+
+std::string canonical_id(const std::string& release) {
+  const Result<release::ReleaseId> id = release::parse_release_id(release);
+  return id ? to_string(id.value()) : release;
+}
+
+const std::string& name_below(const release::Dependency& dependency) {
+  return dependency.deployment_name.empty() ? dependency.variable : dependency.deployment_name;
+}
+
+std::string path_below(const std::string& parent, const release::Dependency& dependency) {
+  return parent + ":" + name_below(dependency);
+}
+
+Result<std::vector<const release::Dependency*>> ordered_dependencies(const release::Metadata& metadata,
+                                                                     release::Scope scope) {
+  std::vector<const release::Dependency*> waiting, ordered;
+  for (const release::Dependency& dependency : metadata.depends) {
+    if (has_scope(dependency.scopes, scope)) waiting.push_back(&dependency);
+  }
+  while (!waiting.empty()) {
+    const auto is_free = [&](const release::Dependency* one) {
+      const std::set<std::string> needs = needs_of(*one, scope);
+      return std::ranges::none_of(
+          waiting, [&](const release::Dependency* other) { return other != one && needs.contains(other->variable); });
+    };
+    const auto next = std::ranges::find_if(waiting, is_free);
+    if (next == waiting.end()) {
+      std::vector<std::string> names;
+      for (const release::Dependency* one : waiting) names.push_back(one->variable);
+      return fail(ErrorKind::bad_data,
+                  "The dependencies " + join(names, ", ") + " of " + to_string(application_of(metadata)) +
+                      " need each other's values",
+                  "Give one of them a mapping that stands by itself.");
+    }
+    ordered.push_back(*next);
+    waiting.erase(next);
+  }
+  return ordered;
+}
+
+std::vector<std::string> missing_releases(const release::Metadata& metadata,
+                                          const std::map<std::string, release::Metadata>& known) {
+  std::vector<std::string> missing;
+  std::set<std::string> seen;
+  std::vector<const release::Metadata*> open{&metadata};
+  const auto look_at = [&](const std::string& id) {
+    if (!seen.insert(id).second) return;
+    auto found = known.find(id);
+    if (found == known.end()) return missing.push_back(id);
+    open.push_back(&found->second);
+  };
+  while (!open.empty()) {
+    const release::Metadata& one = *open.back();
+    open.pop_back();
+    for (const release::Dependency& dependency : one.depends) look_at(canonical_id(dependency.release_id));
+    for (const std::string& extension : one.extends) look_at(canonical_id(extension));
+  }
+  return missing;
+}
+
+}  // namespace escape::controller
