@@ -21,7 +21,7 @@ build_packages=(
   g++ cmake ninja-build pkg-config mold ccache ca-certificates
   libzmq3-dev cppzmq-dev libmsgpack-cxx-dev librocksdb-dev libboost-dev libboost-system-dev libboost-filesystem-dev
   libyaml-cpp-dev nlohmann-json3-dev libspdlog-dev libfmt-dev libmicrohttpd-dev libcurl4-openssl-dev libarchive-dev
-  libsodium-dev libssl-dev libcli11-dev libgtest-dev libgmock-dev iproute2 procps
+  libkainjow-mustache-dev libsodium-dev libssl-dev libcli11-dev libgtest-dev libgmock-dev iproute2 procps
 )
 test_packages=(curl git libbenchmark-dev faketime)
 check_packages=(clang-19 clang-tidy-19 clang-format-19)

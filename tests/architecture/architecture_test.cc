@@ -81,7 +81,7 @@ const std::map<std::string, Folders> libraries{
     {"curl/", {"shared/io"}},
     {"microhttpd", {"controller/http"}},
     {"CLI/", {"controller/cli"}},
-    {"mustache", {"shared/plan"}},
+    {"kainjow/", {"shared/plan"}},
     {"prometheus/", {"controller/http"}},
     {"systemd/", {}},
 };
