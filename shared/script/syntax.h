@@ -16,6 +16,8 @@ struct Builtin;
 
 namespace syntax {
 
+// What holds nodes is compared in syntax.cc: clang 19 recurses without end over defaulted comparisons that need each
+// other.
 struct Node;
 
 /// `$name`, or `$["any name"]`.
@@ -95,15 +97,8 @@ using Suffix = std::variant<Field, Method, Index, Slice>;
 struct Node {
   Primary primary;
   std::vector<Suffix> suffixes;
-  friend bool operator==(const Node&, const Node&) = default;
+  friend bool operator==(const Node&, const Node&);
 };
-
-inline bool operator==(const Call&, const Call&) = default;
-inline bool operator==(const Lambda&, const Lambda&) = default;
-inline bool operator==(const List&, const List&) = default;
-inline bool operator==(const Map&, const Map&) = default;
-inline bool operator==(const Template&, const Template&) = default;
-inline bool operator==(const Method&, const Method&) = default;
 
 /// `[A-Za-z][A-Za-z0-9_-]*`: what may follow a `$` or a dot.
 inline bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
