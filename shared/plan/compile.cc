@@ -159,7 +159,7 @@ Result<> add_metadata(const Plan& plan, const Value::Object& others, script::Con
   const Value::Object globals = globals_with(others, literal);
   context.globals = &globals;
   for (const auto& [key, text] : plan.metadata) {
-    TRY(metadata.metadata[key], evaluate_field(text, "metadata field '" + key + "'.", context));
+    TRY(metadata.metadata[key], evaluate_field(text, "metadata field '" + key + "'", context));
   }
   return ok();
 }

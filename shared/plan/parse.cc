@@ -4,6 +4,7 @@
 #include "shared/base/text.h"
 #include "shared/plan/fields.h"
 #include "shared/plan/plan.h"
+#include "shared/plan/plan_fields.h"
 #include "shared/plan/yaml.h"
 
 namespace escape::plan {
@@ -53,16 +54,6 @@ constexpr std::array scoped_fields{
     ScopedField{"deploy_templates", "templates", "deploy"},
 };
 
-std::vector<std::string> known_fields() {
-  std::vector<std::string> names{"includes", "generates", "metadata", "idempotent", "extends",
-                                 "depends",  "provides",  "errands",  "downloads"};
-  for (const TextField& field : text_fields) names.emplace_back(field.field);
-  for (const VariableList& list : variable_lists) names.emplace_back(list.field);
-  for (const ScopedField& field : scoped_fields) names.emplace_back(field.field);
-  for (const std::string& stage : stage_names()) names.push_back(stage);
-  return names;
-}
-
 template <class Rows>
 const typename Rows::value_type* find_row(const Rows& rows, std::string_view field) {
   const auto row = std::ranges::find(rows, field, &Rows::value_type::field);
@@ -100,7 +91,7 @@ Result<> read_field(const Node& key, const Node& value, Plan& plan) {
   } else if (std::ranges::find(stage_names(), name) != stage_names().end()) {
     TRY(plan.stages[name], fields::read_stage(value, name));
   } else if (!find_row(variable_lists, name) && !find_row(scoped_fields, name)) {
-    return fail(fields::unknown_key(key, "field", known_fields()));
+    return fail(fields::unknown_key(key, "field", field_names()));
   }
   return ok();
 }

@@ -209,7 +209,8 @@ TEST(Plan, MistakesAreShownWithPlaceAndExpectation) {
       {"build: {scritp: a}", "line 1, column 9: unknown field of the step 'build' 'scritp', expected 'script'"},
       {"build: {cmd: [a]}", "line 1, column 14: In field build: cmd is a list, expected text"},
       {"inputs: a", "line 1, column 9: inputs is text, expected a list of variables"},
-      {"inputs: [{type: string}]", "line 1, column 10: Missing 'id' field in variable, expected a name"},
+      {"inputs: [{type: string}]",
+       "line 1, column 10: Error compiling input variable: Missing 'id' field in variable, expected a name"},
       {"inputs: [1foo]", "line 1, column 10: Error compiling input variable: Invalid variable format '1foo'"},
       {"build_inputs: [PREVIOUS_x]",
        "line 1, column 16: Error compiling 'build_inputs' variable: Invalid variable format 'PREVIOUS_x'. Variable is "
@@ -220,13 +221,15 @@ TEST(Plan, MistakesAreShownWithPlaceAndExpectation) {
       {"inputs: [{id: a, type: dict}]",
        "line 1, column 10: Error compiling input variable: Unknown variable type: dict for variable 'a'"},
       {"inputs: [{id: a, type: 'string[min=x]'}]",
-       "line 1, column 24: Expecting expression key=value, got: min=x, expected such as string[min=1]"},
+       "line 1, column 24: Error compiling input variable: Expecting expression key=value, got: min=x, expected such "
+       "as string[min=1]"},
       {"inputs: [{id: a, type: bool, default: banana}]",
        "line 1, column 10: Error compiling input variable: In default field: Expecting 'bool' value, but got 'banana' "
        "for "
        "variable 'a'"},
       {"inputs: [{id: a, default: {b: c}}]",
-       "line 1, column 27: Unexpected type 'map' for default field of variable 'a', expected text, a number, a boolean "
+       "line 1, column 27: Error compiling input variable: Unexpected type 'map' for default field of variable 'a', "
+       "expected text, a number, a boolean "
        "or a "
        "list"},
       {"inputs: [{id: a, items: [x], default: y}]",
@@ -236,8 +239,10 @@ TEST(Plan, MistakesAreShownWithPlaceAndExpectation) {
       {"inputs: [{id: a, scopes: [foo]}]",
        "line 1, column 10: Error compiling input variable: Unknown scope 'foo'. Expecting 'build' or 'deploy' for "
        "variable 'a'"},
-      {"inputs: [{id: a, visible: maybe}]", "line 1, column 27: visible is 'maybe', expected true or false"},
-      {"inputs: [{id: a, defualt: b}]", "line 1, column 18: unknown field of a variable 'defualt', expected 'default'"},
+      {"inputs: [{id: a, visible: maybe}]",
+       "line 1, column 27: Error compiling input variable: visible is 'maybe', expected true or false"},
+      {"inputs: [{id: a, defualt: b}]",
+       "line 1, column 18: Error compiling input variable: unknown field of a variable 'defualt', expected 'default'"},
       {"inputs: [a, a]",
        "line 1, column 13: Error compiling input variable: 'a' is there already, expected each id once"},
       {"build_inputs: [a]\ndeploy_inputs: [{id: a, type: integer}]",

@@ -26,16 +26,16 @@ Result<Consumer> parse_consumer_at(const Node& node, const std::string& text, co
 Result<Consumer> read_consumer_map(const Node& map, const std::string& suffix) {
   const Node* name = yaml::find(map, "name");
   if (!name) return fail(yaml::error_at(map, "Missing 'name' in consumer" + suffix));
-  TRY(const auto text, read_text(*name, "consumer 'name'" + suffix));
+  TRY(const auto text, read_text(*name, "Expecting string for consumer 'name'" + suffix + ". It"));
   TRY(auto consumer, parse_consumer_at(*name, text, suffix));
   for (std::size_t i = 0; i < map.keys.size(); ++i) {
     const std::string& key = map.keys[i].text;
     if (key == "scopes") {
       TRY(consumer.scopes, read_scopes(map.items[i], suffix));
     } else if (key == "skip_activate") {
-      TRY(consumer.skip_activate, read_bool(map.items[i], "consumer field skip_activate"));
+      TRY(consumer.skip_activate, read_bool(map.items[i], "Expecting bool for consumer field 'skip_activate'. It"));
     } else if (key == "skip_deactivate") {
-      TRY(consumer.skip_deactivate, read_bool(map.items[i], "consumer field skip_deactivate"));
+      TRY(consumer.skip_deactivate, read_bool(map.items[i], "Expecting bool for consumer field 'skip_deactivate'. It"));
     } else if (key != "name") {
       return fail(unknown_key(map.keys[i], "field of a consumer", consumer_fields));
     }
@@ -130,7 +130,7 @@ Result<PlannedDependency> read_dependency(const Node& node) {
   }
   const Node* id = yaml::find(node, "release_id");
   if (!id) return fail(yaml::error_at(node, "Missing 'release_id' in dependency"));
-  TRY(dependency.reference, read_reference(*id, "dependency 'release_id'"));
+  TRY(dependency.reference, read_reference(*id, "Expecting string for dependency 'release_id'. It"));
   Value::Object both;
   for (std::size_t i = 0; i < node.keys.size(); ++i) {
     TRYV(read_dependency_field(node.keys[i], node.items[i], dependency, both));

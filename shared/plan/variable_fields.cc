@@ -139,7 +139,9 @@ Result<Variable> read_variable(const Node& node, const std::string& before) {
   if (node.kind == Node::Kind::scalar) {
     variable.id = trimmed(node.text);
   } else if (node.kind == Node::Kind::map) {
-    TRY(variable, read_map(node));
+    Result<Variable> read = read_map(node);
+    if (!read) return fail(yaml::with_prefix(std::move(read).error(), before));
+    variable = std::move(read).value();
   } else {
     return fail(wrong_kind(node, before + "Expecting dict or string type. It", "a name or a map"));
   }

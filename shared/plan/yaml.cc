@@ -287,4 +287,11 @@ Error error_at(const Node& node, std::string_view message) {
   return {ErrorKind::bad_data, place(node.line, node.column) + std::string(message), {}, {}};
 }
 
+Error with_prefix(Error error, std::string_view words) {
+  constexpr std::string_view end_of_place = ": ";
+  const std::size_t place = error.message.find(end_of_place);
+  if (place != std::string::npos) error.message.insert(place + end_of_place.size(), words);
+  return error;
+}
+
 }  // namespace escape::plan::yaml

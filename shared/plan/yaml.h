@@ -48,5 +48,7 @@ Value to_value(const Node& node);
 const Node* find(const Node& map, std::string_view key);
 /// bad_data "line 3, column 5: <message>".
 Error error_at(const Node& node, std::string_view message);
+/// The error of error_at with words between its place and its message.
+Error with_prefix(Error error, std::string_view words);
 
 }  // namespace escape::plan::yaml
