@@ -43,7 +43,7 @@ Result<Value::Object> inputs_of(const plan::Document& document) {
   if (document.kind != plan::Document::Kind::map) {
     return fail(at(document, "expected a map of values for 'inputs', got " + kind_of(document)));
   }
-  const Value value = document.to_value();
+  const Value value = document.to_written_value();
   return *value.as_object();
 }
 

@@ -1,5 +1,8 @@
 #include "controller/cli/values.h"
 
+#include <fmt/core.h>
+
+#include "shared/base/text.h"
 #include "shared/codec/codec.h"
 #include "shared/io/files.h"
 #include "shared/plan/document.h"
@@ -10,16 +13,27 @@ namespace {
 Error unreadable(const std::string& path, const Error& why) {
   const std::string reason = describe(why);
   const bool is_named = reason.find("'" + path + "'") != std::string::npos;
-  return {why.kind,
-          is_named ? "A value of -v: " + reason : "Couldn't read file '" + path + "': " + reason,
-          "To give a value that begins with '@', write it twice: NAME=@@text",
-          {}};
+  return {why.kind, is_named ? "A value of -v: " + reason : "Couldn't read file '" + path + "': " + reason, {}, {}};
+}
+
+/// `path` is what follows the '@'. The text of a file, which may be many things.
+Result<std::string> read_named(const std::string& path, const std::string& given, const FileReader& read) {
+  constexpr const char* how_to_write_at = "To give a value that begins with '@', write it twice: NAME=@@text";
+  if (path.empty()) {
+    return fail(ErrorKind::usage, fmt::format("The value '-v {}' names no file after '@'.", given), how_to_write_at);
+  }
+  Result<std::string> text = read(path);
+  if (!text) return fail(unreadable(path, text.error()).hinted(how_to_write_at));
+  if (!is_valid_utf8(text.value())) {
+    return fail(ErrorKind::bad_data, fmt::format("The file '{}' is not text (UTF-8), which a value must be.", path),
+                "Give it as base64, or put the file into the package.");
+  }
+  return text;
 }
 
 Result<> add_file(const std::string& path, const FileReader& read, Value::Object& to) {
-  Result<std::string> text = read(path);
-  if (!text) return fail(unreadable(path, text.error()));
-  Result<plan::Document> document = plan::parse_document(text.value());
+  TRY(const std::string text, read_named(path, "@" + path, read));
+  Result<plan::Document> document = plan::parse_document(text);
   if (!document) {
     return fail(ErrorKind::bad_data, "Couldn't read file '" + path + "' into JSON map: " + describe(document.error()),
                 document.error().hint);
@@ -28,7 +42,15 @@ Result<> add_file(const std::string& path, const FileReader& read, Value::Object
     return fail(ErrorKind::bad_data, "Couldn't read file '" + path + "' into JSON map: it holds no object",
                 "Write one `name: value` per line.");
   }
-  for (const auto& [name, value] : document.value().members) to.set(name, value.to_value());
+  // JSON says what is a number; in YAML `1.10` is as often a version.
+  const bool is_json = trimmed(text).starts_with('{');
+  for (const auto& [name, value] : document.value().members) {
+    if (name.empty()) {
+      return fail(ErrorKind::bad_data,
+                  fmt::format("Couldn't read file '{}' into JSON map: line {}: a value has no name", path, value.line));
+    }
+    to.set(name, is_json ? value.to_value() : value.to_written_value());
+  }
   return ok();
 }
 
@@ -50,10 +72,7 @@ Result<Value::Object> parse_values(const std::vector<std::string>& given, const 
     if (value.starts_with("@@")) {
       value.erase(0, 1);
     } else if (value.starts_with("@")) {
-      const std::string path = value.substr(1);
-      Result<std::string> contents = read(path);
-      if (!contents) return fail(unreadable(path, contents.error()));
-      value = std::move(contents).value();
+      TRY(value, read_named(value.substr(1), text, read));
     }
     values.set(name, std::move(value));
   }

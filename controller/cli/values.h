@@ -15,8 +15,8 @@ using FileReader = std::function<Result<std::string>(const std::string& path)>;
 
 /// The values of `-v` (spec/variables.md §11), later ones win:
 /// `k=v` text · `k` and `k=` empty text · `k=@FILE` the file's contents · `k=@@x` the text "@x" · `@FILE` all members
-/// of a JSON or YAML object, types kept. An empty name is refused. Errors: usage; not_found or bad_data naming the
-/// file.
+/// of a JSON or YAML object, types kept; numbers of YAML that would be written otherwise (1.10, 007) are their text. An
+/// empty name and a file that is no text are refused. Errors: usage; not_found or bad_data naming the file.
 Result<Value::Object> parse_values(const std::vector<std::string>& given, const FileReader& read);
 Result<Value::Object> parse_values(const std::vector<std::string>& given);
 

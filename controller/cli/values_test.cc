@@ -12,11 +12,20 @@ namespace escape::cli {
 namespace values_testing {
 
 Result<std::string> read_fake(const std::string& path) {
-  static const std::map<std::string, std::string> files{{"text", "line\n"},
-                                                        {"v.json", R"({"n": 3, "on": "x", "l": ["a"]})"},
-                                                        {"v.yml", "n: 4\nb: true\n"},
-                                                        {"bad", "[1"},
-                                                        {"list", "[1]"}};
+  static const std::map<std::string, std::string> files{
+      {"text", "line\n"},
+      {"v.json", R"({"n": 3, "on": "x", "l": ["a"]})"},
+      {"v.yml", "n: 4\nb: true\n"},
+      {"typed.yml", "# values\nversion: 1.10\nmode: 0644\non: yes\nport: 80\nt: true\nq: '5'\nl: [1.50, a]\n"},
+      {"typed.json", " {\"f\": 1.5, \"n\": null, \"o\": {\"a\": [1]}}"},
+      {"@odd", "k: v"},
+      {"nameless", "\"\": x\n"},
+      {"twice", "a: 1\na: 2\n"},
+      {"documents", "a: 1\n---\nb: 2\n"},
+      {"binary", "\xff\xfe"},
+      {"empty", ""},
+      {"bad", "[1"},
+      {"list", "[1]"}};
   auto found = files.find(path);
   if (found == files.end()) return fail(ErrorKind::not_found, "open " + path + ": no such file or directory");
   return found->second;
@@ -39,7 +48,32 @@ TEST(Values, TakesEveryForm) {
   EXPECT_EQ(values({"who=1", "who=2"}), R"({"who":"2"})");
 }
 
+TEST(Values, KeepsTheTypesOfFiles) {
+  EXPECT_EQ(values({"@typed.yml"}),
+            R"({"version":"1.10","mode":"0644","on":"yes","port":80,"t":true,"q":"5","l":["1.50","a"]})");
+  EXPECT_EQ(values({"@typed.json"}), R"({"f":1.5,"n":null,"o":{"a":[1]}})");
+}
+
+TEST(Values, AnAtAtTheBeginningIsAFileAndTwoAreOne) {
+  EXPECT_EQ(values({"k=@@"}), R"({"k":"@"})");
+  EXPECT_EQ(values({"k=@@@x"}), R"({"k":"@@x"})");
+  EXPECT_EQ(values({"k=a@b"}), R"({"k":"a@b"})");
+  EXPECT_EQ(values({"k=@@odd"}), R"({"k":"@odd"})");
+  EXPECT_EQ(values({"@@odd"}), R"({"k":"v"})") << "a file whose name begins with @";
+  EXPECT_EQ(values({"k=@empty"}), R"({"k":""})");
+}
+
 TEST(Values, SaysWhatIsWrong) {
+  EXPECT_EQ(values({"@nameless"}),
+            "bad_data: Couldn't read file 'nameless' into JSON map: line 1: a value has no name");
+  EXPECT_TRUE(values({"@twice"}).starts_with("bad_data: Couldn't read file 'twice' into JSON map: line 2"));
+  EXPECT_TRUE(values({"@documents"}).starts_with("bad_data: Couldn't read file 'documents' into JSON map: line 3"));
+  EXPECT_EQ(values({"k=@binary"}), "bad_data: The file 'binary' is not text (UTF-8), which a value must be.");
+  EXPECT_EQ(values({"@empty"}), "bad_data: Couldn't read file 'empty' into JSON map: it holds no object");
+  EXPECT_EQ(values({"@"}), "usage: The value '-v @' names no file after '@'.");
+  EXPECT_EQ(values({"k=@"}), "usage: The value '-v k=@' names no file after '@'.");
+  EXPECT_EQ(parse_values({"k=@nope"}, read_fake).error().hint,
+            "To give a value that begins with '@', write it twice: NAME=@@text");
   EXPECT_EQ(values({"=x"}), "usage: The value '-v =x' has no name.");
   EXPECT_EQ(values({""}), "usage: The value '-v ' has no name.");
   EXPECT_EQ(values({"k=@nope"}), "not_found: Couldn't read file 'nope': open nope: no such file or directory");

@@ -29,6 +29,19 @@ Document document_of(const yaml::Node& node) {
   return document;
 }
 
+template <class ScalarOf>
+Value value_of(const Document& document, ScalarOf scalar_of) {
+  if (document.kind == Document::Kind::scalar) return scalar_of(document);
+  if (document.kind == Document::Kind::list) {
+    Value::List list;
+    for (const Document& item : document.items) list.push_back(value_of(item, scalar_of));
+    return list;
+  }
+  Value::Object object;
+  for (const auto& [name, member] : document.members) object.append(name, value_of(member, scalar_of));
+  return object;
+}
+
 }  // namespace
 
 const Document* Document::find(std::string_view key) const {
@@ -39,15 +52,12 @@ const Document* Document::find(std::string_view key) const {
 }
 
 Value Document::to_value() const {
-  if (kind == Kind::scalar) return value;
-  if (kind == Kind::list) {
-    Value::List list;
-    for (const Document& item : items) list.push_back(item.to_value());
-    return list;
-  }
-  Value::Object object;
-  for (const auto& [name, member] : members) object.append(name, member.to_value());
-  return object;
+  return value_of(*this, [](const Document& scalar) { return scalar.value; });
+}
+
+Value Document::to_written_value() const {
+  return value_of(*this,
+                  [](const Document& scalar) { return yaml::unless_it_looks_otherwise(scalar.value, scalar.text); });
 }
 
 Result<Document> parse_document(std::string_view text) {

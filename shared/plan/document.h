@@ -23,6 +23,8 @@ struct Document {
   const Document* find(std::string_view key) const;
   /// Without lines.
   Value to_value() const;
+  /// The same for values of inputs: a number that would be written otherwise (1.10, 007) is the text that was written.
+  Value to_written_value() const;
 };
 
 /// Error: bad_data "line 3, column 5: …, expected …".

@@ -28,7 +28,7 @@ Result<Value::Object> read_mapping(const Node& node) {
   if (node.kind == Node::Kind::null) return mapping;
   if (node.kind != Node::Kind::map) return fail(wrong_kind(node, "field 'mapping' of template dict", "a map"));
   for (std::size_t i = 0; i < node.keys.size(); ++i) {
-    Value value = yaml::to_value(node.items[i]);
+    Value value = yaml::to_written_value(node.items[i]);
     TRYV(check_expressions(node.items[i], value, "template mapping '" + node.keys[i].text + "'"));
     mapping.append(node.keys[i].text, std::move(value));
   }

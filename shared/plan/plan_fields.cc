@@ -63,27 +63,6 @@ Value empty_value(const PlanField& field) {
   return field.empty == text ? Value("") : Value(field.empty);
 }
 
-Value scalar_value(const Node& node) {
-  Value value = yaml::resolve(node);
-  const std::int64_t* number = value.as_int();
-  const bool looks_as_written = value.is_null() || value.as_bool() || (number && std::to_string(*number) == node.text);
-  return looks_as_written ? value : Value(node.text);
-}
-
-Value written_value(const Node& node) {
-  if (node.kind == Node::Kind::list) {
-    Value::List values;
-    for (const Node& item : node.items) values.push_back(written_value(item));
-    return values;
-  }
-  if (node.kind == Node::Kind::map) {
-    Value::Object object;
-    for (std::size_t i = 0; i < node.keys.size(); ++i) object.append(node.keys[i].text, written_value(node.items[i]));
-    return object;
-  }
-  return scalar_value(node);
-}
-
 Result<Node> read_known(std::string_view source) {
   TRY(Node root, yaml::read(source));
   if (root.kind == Node::Kind::null) return root;
@@ -132,7 +111,7 @@ Result<Value> read_field(std::string_view source, std::string_view file_name, st
   const Node& value = root.items[static_cast<std::size_t>(key - root.keys.begin())];
   if (says_nothing(value)) return empty_value(*known);
   if (value.kind == Node::Kind::scalar) return Value(trimmed(value.text));
-  return written_value(value);
+  return yaml::to_written_value(value);
 }
 
 }  // namespace escape::plan

@@ -64,7 +64,7 @@ Result<Value::Object> read_mapping(const Node& node, const std::string& name) {
     return fail(wrong_kind(node, "Expecting dict for dependency '" + name + "'. It", "a map of inputs to values"));
   }
   for (std::size_t i = 0; i < node.keys.size(); ++i) {
-    Value value = yaml::to_value(node.items[i]);
+    Value value = yaml::to_written_value(node.items[i]);
     TRYV(check_expressions(node.items[i], value, "dependency '" + name + "' of '" + node.keys[i].text + "'"));
     mapping.append(node.keys[i].text, std::move(value));
   }

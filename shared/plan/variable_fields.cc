@@ -19,12 +19,7 @@ const std::vector<std::string> type_names{"string",  "integer", "bool",        "
 
 /// A plain scalar where the type wants text stays the text that was written, so `1.10`, `007` and `no` keep their look.
 /// Booleans and plain decimals become values all the same: scripts rely on `true` reaching them as "1".
-Value scalar_for_text(const Node& node) {
-  Value value = yaml::resolve(node);
-  if (value.as_bool()) return value;
-  if (const std::int64_t* number = value.as_int(); number && std::to_string(*number) == node.text) return value;
-  return node.text;
-}
+Value scalar_for_text(const Node& node) { return yaml::to_written_value(node); }
 
 Result<Value> read_element(const Node& node, const Variable& variable, std::string_view field) {
   if (node.kind != Node::Kind::scalar)

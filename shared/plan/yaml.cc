@@ -276,6 +276,26 @@ Value to_value(const Node& node) {
   return object;
 }
 
+Value unless_it_looks_otherwise(Value resolved, std::string_view text) {
+  const std::int64_t* number = resolved.as_int();
+  const bool looks_otherwise = resolved.as_double() || (number && std::to_string(*number) != text);
+  return looks_otherwise ? Value(text) : resolved;
+}
+
+Value to_written_value(const Node& node) {
+  if (node.kind == Node::Kind::list) {
+    Value::List list;
+    for (const Node& item : node.items) list.push_back(to_written_value(item));
+    return list;
+  }
+  if (node.kind != Node::Kind::map) return unless_it_looks_otherwise(resolve(node), node.text);
+  Value::Object object;
+  for (std::size_t i = 0; i < node.keys.size(); ++i) {
+    object.append(node.keys[i].text, to_written_value(node.items[i]));
+  }
+  return object;
+}
+
 const Node* find(const Node& map, std::string_view key) {
   for (std::size_t i = 0; i < map.keys.size(); ++i) {
     if (map.keys[i].text == key) return &map.items[i];

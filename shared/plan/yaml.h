@@ -44,6 +44,10 @@ std::string_view kind_name(const Node& node);
 Value resolve(const Node& scalar);
 /// A whole tree, its scalars resolved.
 Value to_value(const Node& node);
+/// What a scalar resolved to, unless that would be written otherwise: `1.10`, `007` and `0x1F` are their text then.
+Value unless_it_looks_otherwise(Value resolved, std::string_view text);
+/// A whole tree whose numbers look as they were written.
+Value to_written_value(const Node& node);
 /// The value of a map's key, or nullptr.
 const Node* find(const Node& map, std::string_view key);
 /// bad_data "line 3, column 5: <message>".
