@@ -167,17 +167,19 @@ TEST_F(JournalFiles, AnUnreadableOfferIsNamedAndLeftAlone) {
   EXPECT_TRUE(io::exists(folder + "/tasks/12.0.1/offer"));
 }
 
+/// In clear, as an earlier version wrote it: a sealed one does not even open there.
 TEST_F(JournalFiles, TheOfferOfAnotherTaskIsNamedAndLeftAlone) {
   open();
-  protocol::Offer other;
-  other.task = {99, 0};
-  ASSERT_TRUE(journal->keep_offer(other));
-  ASSERT_TRUE(io::rename(folder + "/tasks/99.0.1", folder + "/tasks/12.0.1"));
+  const std::string task = journal->folder_of(key);
+  ASSERT_TRUE(io::make_folders(task));
+  const std::string others = protocol::encode(protocol::ToAgent{offer_of({{99, 0}, 1})}).body;
+  ASSERT_TRUE(io::write_file(task + "/offer", others));
   const Journal::Found found = journal->find_all().value();
   EXPECT_TRUE(found.tasks.empty());
   ASSERT_EQ(found.unreadable.size(), 1u);
-  EXPECT_NE(found.unreadable[0].find("tasks/12.0.1/offer' holds the offer of another task, 99.0.1"), std::string::npos);
-  EXPECT_TRUE(io::exists(folder + "/tasks/12.0.1/offer"));
+  EXPECT_NE(found.unreadable[0].find("tasks/12.0.1/offer' holds the offer of another task, 99.0.1"), std::string::npos)
+      << found.unreadable[0];
+  EXPECT_EQ(bytes_of("offer"), others);
 }
 
 TEST_F(JournalFiles, RemembersTheNewestIdsOnly) {
