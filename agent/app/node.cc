@@ -314,10 +314,11 @@ Result<> Node::Impl::carry_out(Effects effects) {
   return ok();
 }
 
-/// A full disk passes, and an agent that ended would only leave its tasks unknown: it stays, keeps its session alive,
-/// and says nothing that is not durable.
+/// A full disk passes, and so does one that was mounted read-only, too many open files, or a folder in the way: an
+/// agent that ended would only leave its tasks unknown. It stays, keeps its session alive, and says nothing that is not
+/// durable. Only where the task's folder is gone waiting helps nobody; the next life begins without that task.
 Result<> Node::Impl::wait_for_disk(Effects effects, const Error& error) {
-  if (error.kind != ErrorKind::storage) return fail(error);
+  if (error.kind == ErrorKind::not_found) return fail(error);
   const Instant now = read_clocks().steady;
   const bool was_said = write_again_at != Instant{} && now < write_again_at + write_again_after;
   if (!was_said) log_error("What came of a task can't be kept, so it is tried again until it can: {}", describe(error));

@@ -1,8 +1,13 @@
 #include "agent/app/node.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
 
+#include <array>
 #include <filesystem>
+#include <string_view>
 #include <thread>
 
 #include "agent/app/testing/fake_controller.h"
@@ -181,16 +186,45 @@ TEST_F(AgentNode, CancelReachesTheScript) {
   EXPECT_EQ(controller->wait_for<protocol::Finished>().outcome, TaskOutcome::cancelled);
 }
 
+/// Returns when something whose name begins so has been deleted from a folder; false after half a minute.
+class Deletions {
+ public:
+  explicit Deletions(const std::string& folder) : file_(::inotify_init1(IN_CLOEXEC)) {
+    EXPECT_GE(::inotify_add_watch(file_.get(), folder.c_str(), IN_DELETE), 0) << folder;
+  }
+  bool wait_for(std::string_view prefix) {
+    const Instant until = read_clocks().steady + Millis{30'000};
+    alignas(inotify_event) std::array<char, 4096> buffer{};
+    for (;;) {
+      pollfd ready{file_.get(), POLLIN, 0};
+      const auto left = std::chrono::ceil<Millis>(until - read_clocks().steady);
+      if (left.count() <= 0 || ::poll(&ready, 1, static_cast<int>(left.count())) <= 0) return false;
+      const ssize_t count = ::read(file_.get(), buffer.data(), buffer.size());
+      for (ssize_t at = 0; at < count;) {
+        const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
+        if (event->len > 0 && std::string_view(event->name).starts_with(prefix)) return true;
+        at += static_cast<ssize_t>(sizeof *event + event->len);
+      }
+    }
+  }
+
+ private:
+  io::Fd file_;
+};
+
 /// Where the result belongs something else stands in the way, as a full disk would: the agent stays and tries again.
 TEST_F(AgentNode, AResultThatCannotBeWrittenIsKeptUntilItCan) {
   start();
   greet();
+  ASSERT_EQ(::system(("mkfifo '" + work + "/started' '" + work + "/go'").c_str()), 0);
   const std::string task_folder = folder + "/data/tasks/1.0.1";
-  const protocol::Offer offer = workspace_offer("mkdir -p '" + task_folder + "/finished/x'; echo done");
+  const protocol::Offer offer = workspace_offer("mkdir -p '" + task_folder + "/finished/x'; echo x > started; cat go");
   controller->send(offer);
-  controller->wait_for<protocol::Accepted>();
-  const Instant until = read_clocks().steady + Millis{20'000};
-  while (!io::exists(task_folder + "/result") && read_clocks().steady < until) std::this_thread::yield();
+  ASSERT_EQ(::system(("cat '" + work + "/started' > /dev/null").c_str()), 0);
+  Deletions deletions(task_folder);
+  ASSERT_EQ(::system(("echo late > '" + work + "/go'").c_str()), 0);
+  // What it wrote beside the place and could not move there.
+  ASSERT_TRUE(deletions.wait_for(".finished."));
   ASSERT_TRUE(io::remove_all(task_folder + "/finished"));
   EXPECT_EQ(controller->wait_for<protocol::Finished>().outcome, TaskOutcome::ok);
 }
