@@ -32,7 +32,8 @@ bool is_address(std::string_view text) {
 
 auto not_a_token(std::string why) {
   return fail(ErrorKind::usage, "That is not an invitation token: " + std::move(why) + ".",
-              "Copy it whole, from 'ESC1-' to the end, or ask for a new one (`escape agents invite` for a host, `escape principals invite` for a person).");
+              "Copy it whole, from 'ESC1-' to the end, or ask for a new one (`escape agents invite` for a host, "
+              "`escape principals invite` for a person).");
 }
 
 }  // namespace

@@ -81,8 +81,8 @@ Cluster::Cluster(const std::vector<std::string>& agents, const std::string& sett
   const auto at = [&](const char* socket) { return address_ + ":" + std::to_string(port(socket)); };
   write_text(folder_ + "/controller.yml", "data: " + folder_ + "/controller\naddress: " + address_ + "\nagents: \"" +
                                               at("agents") + "\"\nclients: \"" + at("clients") + "\"\nevents: \"" +
-                                              at("events") + "\"\nhttp: \"" + at("http") +
-                                              "\"\nagent_wait: 20s\n" + settings);
+                                              at("events") + "\"\nhttp: \"" + at("http") + "\"\nagent_wait: 20s\n" +
+                                              settings);
   start_controller();
   enrol_administrator();
   for (const std::string& environment : agents) {
@@ -168,8 +168,9 @@ void Cluster::start_agent(const std::string& environment_name) {
     write_text(boot_id, "boot-" + std::to_string(reboots_[environment_name]) + "\n");
     command.insert(command.begin(), {"sh", "-c", mounting, "sh"});
   }
-  agents_[environment_name] = Process(on(environment_name, command),
-                                      {.environment = fault_of(environment_name), .output_file = log, .error_file = log});
+  agents_[environment_name] =
+      Process(on(environment_name, command),
+              {.environment = fault_of(environment_name), .output_file = log, .error_file = log});
   must(eventually([&] { return read_text(log).find("connected", before.size()) != std::string::npos; }),
        "the agent of " + environment_name + " did not connect:\n" + read_text(log));
 }
