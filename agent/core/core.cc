@@ -79,6 +79,7 @@ void Core::on_welcome(const protocol::Welcome& welcome, Effects& effects, Now no
     return std::find(list.begin(), list.end(), task) != list.end();
   };
   std::vector<TaskKey> keys;
+  keys.reserve(held_.size());
   for (const auto& [key, task] : held_) keys.push_back(key);
   for (const TaskKey& key : keys) {
     Held& task = held_.at(key);
@@ -281,6 +282,7 @@ const Held* Core::find(const TaskKey& key) const {
 
 std::vector<protocol::HeldTask> Core::holds() const {
   std::vector<protocol::HeldTask> all;
+  all.reserve(held_.size());
   for (const auto& [key, task] : held_) all.push_back(to_held_task(key, task));
   return all;
 }
