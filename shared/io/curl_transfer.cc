@@ -11,6 +11,7 @@
 #include "shared/base/check.h"
 #include "shared/base/text.h"
 #include "shared/io/files.h"
+#include "shared/io/http_client.h"
 
 namespace escape::io {
 namespace {
@@ -193,7 +194,8 @@ class Exchange {
     long status = 0;
     curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
     if (is_redirect(static_cast<int>(status)) && !find_header(answer_.headers, "location").empty()) return true;
-    auto taken = sink_.body(static_cast<int>(status), bytes);
+    answer_.status = static_cast<int>(status);
+    auto taken = sink_.body(answer_, bytes);
     if (taken) return true;
     failure_ = std::move(taken).error();
     return false;
@@ -248,7 +250,7 @@ class Exchange {
 /// Other headers may be, or may come to be, a secret between us and the first host.
 bool may_go_anywhere(std::string_view header_name) {
   const std::string name = lower_case(header_name);
-  return name == "accept" || name == "content-type" || name == "range";
+  return name == "accept" || name == "content-type" || name == "range" || name == "if-range";
 }
 
 /// The request that a redirect asks for (RFC 9110, 15.4).
@@ -280,6 +282,8 @@ std::string_view find_header(const std::vector<std::pair<std::string, std::strin
 std::string shown_url(const std::string& text) {
   const Url url = parse_url(text);
   if (!url) return text.find('@') == std::string::npos ? text : "(unreadable URL)";
+  // As it was written: curl would tidy it.
+  if (part_of(url, CURLUPART_USER).empty() && part_of(url, CURLUPART_PASSWORD).empty()) return text;
   curl_url_set(url.get(), CURLUPART_USER, nullptr, 0);
   curl_url_set(url.get(), CURLUPART_PASSWORD, nullptr, 0);
   return part_of(url, CURLUPART_URL);

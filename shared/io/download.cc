@@ -44,6 +44,13 @@ ContentRange parse_content_range(std::string_view text) {
   return {parse_count(text.substr(0, std::min(text.find('-'), slash))), parse_count(text.substr(slash + 1))};
 }
 
+/// What proves that two answers are parts of one file (RFC 9110, 13.1.5): a strong ETag, else the date. Empty: nothing.
+std::string validator_of(const Answer& answer) {
+  const std::string_view tag = find_header(answer.headers, "etag");
+  if (!tag.empty() && !tag.starts_with("W/")) return std::string(tag);
+  return std::string(find_header(answer.headers, "last-modified"));
+}
+
 /// How one try ended when it did not end everything.
 struct Try {
   bool is_done = false;
@@ -79,9 +86,11 @@ class Downloader {
   Result<Try> try_once() {
     TRYV(find_offset());
     if (what_.expected_size > 0 && offset_ == what_.expected_size) return Try::done();
-    auto answer = transfer(make_request(), {[this](int status, std::string_view bytes) { return take(status, bytes); },
-                                            what_.is_cancelled});
+    auto answer = transfer(
+        make_request(),
+        {[this](const Answer& head, std::string_view bytes) { return take(head, bytes); }, what_.is_cancelled});
     if (answer) return judge(answer.value());
+    if (is_of_another_) return another_file();
     const ErrorKind kind = answer.error().kind;
     if (kind == ErrorKind::unreachable || kind == ErrorKind::timed_out) return Try::again(answer.error());
     if (kind == ErrorKind::bad_data) {
@@ -95,21 +104,27 @@ class Downloader {
     if (what_.expected_size > 0 && size_ > what_.expected_size) {
       TRYV(start_over());
     }
+    if (what_.has_no_digest && validator_.empty()) {
+      TRYV(start_over());
+    }
     offset_ = size_;
     has_begun_ = false;
+    is_of_another_ = false;
     return ok();
   }
 
   HttpRequest make_request() const {
     HttpRequest request{.url = what_.url};
     if (!what_.token.empty()) request.headers.emplace_back("X-Escape-Token", what_.token);
-    if (offset_ > 0) request.headers.emplace_back("Range", fmt::format("bytes={}-", offset_));
+    if (offset_ == 0) return request;
+    request.headers.emplace_back("Range", fmt::format("bytes={}-", offset_));
+    if (!validator_.empty()) request.headers.emplace_back("If-Range", validator_);
     return request;
   }
 
-  Result<> take(int status, std::string_view bytes) {
-    if (status != 200 && status != 206) return ok();  // the text of an error page
-    TRYV(begin(status));
+  Result<> take(const Answer& head, std::string_view bytes) {
+    if (head.status != 200 && head.status != 206) return ok();  // the text of an error page
+    TRYV(begin(head));
     if (what_.expected_size > 0 && bytes.size() > what_.expected_size - size_) {
       return fail(ErrorKind::bad_data,
                   fmt::format("'{}' sends more than the {} bytes that were expected", shown_url(what_.url),
@@ -118,16 +133,29 @@ class Downloader {
     }
     TRYV(write_all(file_, bytes, what_.file));
     size_ += bytes.size();
+    if (what_.on_progress) what_.on_progress(size_, whole_);
     return ok();
   }
 
-  /// Once for each answer: a server that does not know ranges sends the whole file again.
-  Result<> begin(int status) {
+  /// Once for each answer: a server that does not know ranges sends the whole file again, and so does one whose file is
+  /// another one now. Before the first byte is written: parts of two files never meet.
+  Result<> begin(const Answer& head) {
     if (has_begun_) return ok();
     has_begun_ = true;
-    if (status == 200) {
+    const ContentRange range = parse_content_range(find_header(head.headers, "content-range"));
+    const std::string validator = validator_of(head);
+    if (head.status == 206) {
+      is_of_another_ = range.first != offset_ || (!validator.empty() && !validator_.empty() && validator != validator_);
+      if (is_of_another_) return fail(unusable("the server sends a part of something else"));
+    } else {
       TRYV(start_over());
+      validator_.clear();
     }
+    if (!validator.empty()) validator_ = validator;
+    const std::optional<std::uint64_t> told = parse_count(find_header(head.headers, "content-length"));
+    whole_ = what_.expected_size > 0 ? what_.expected_size
+             : head.status == 206    ? range.whole.value_or(0)
+                                     : told.value_or(0);
     if (::lseek(file_.get(), static_cast<off_t>(size_), SEEK_SET) < 0)
       return fail(file_error("write", what_.file, errno));
     return ok();
@@ -145,7 +173,7 @@ class Downloader {
     switch (answer.status) {
       case 206:
       case 200:
-        return check_whole(answer.status, range);
+        return check_whole(answer, range);
       case 416:
         return after_unsatisfiable_range(range);
       case 404:
@@ -163,12 +191,10 @@ class Downloader {
     return Try::again(std::move(error));
   }
 
-  Result<Try> check_whole(int status, const ContentRange& range) {
-    TRYV(begin(status));
-    if (status == 206 && range.first != offset_) {
-      TRYV(start_over());
-      return Try::again(unusable("the server sends another part than was asked for"));
-    }
+  Result<Try> check_whole(const Answer& answer, const ContentRange& range) {
+    const Result<> begun = begin(answer);  // an empty file has no bytes that would have done it
+    if (is_of_another_) return another_file();
+    TRYV(begun);
     const std::uint64_t whole = what_.expected_size > 0 ? what_.expected_size : range.whole.value_or(size_);
     if (size_ == whole) return Try::done();
     const Error error = unusable(fmt::format("{} bytes came, {} were expected", size_, whole));
@@ -178,8 +204,14 @@ class Downloader {
 
   /// Either the file is whole already, or what lies here is of another one.
   Result<Try> after_unsatisfiable_range(const ContentRange& range) {
-    if (what_.expected_size == 0 && offset_ > 0 && range.whole == offset_) return Try::done();
+    const bool may_be_whole = what_.expected_size == 0 && !what_.has_no_digest;
+    if (may_be_whole && offset_ > 0 && range.whole == offset_) return Try::done();
+    return another_file();
+  }
+
+  Result<Try> another_file() {
     TRYV(start_over());
+    validator_.clear();
     return Try::again(unusable("the part of it that is here does not belong to it"));
   }
 
@@ -206,7 +238,10 @@ class Downloader {
   std::uint64_t offset_ = 0;   ///< where this try goes on
   std::uint64_t size_ = 0;     ///< bytes in the file
   std::uint64_t reached_ = 0;  ///< the most that any try reached
+  std::uint64_t whole_ = 0;    ///< as the server says; 0: it does not
+  std::string validator_;      ///< the ETag or the date of the file that is being fetched
   bool has_begun_ = false;
+  bool is_of_another_ = false;  ///< the answer is not what was asked for
 };
 
 }  // namespace

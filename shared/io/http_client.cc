@@ -12,7 +12,7 @@ Result<HttpResponse> http(const HttpRequest& request) {
     TRYV(file_size(request.upload_file));
   }
   HttpResponse response;
-  const TransferSink sink{[&](int, std::string_view bytes) -> Result<> {
+  const TransferSink sink{[&](const Answer&, std::string_view bytes) -> Result<> {
     if (response.body.size() + bytes.size() > request.max_response) {
       return fail(ErrorKind::bad_data, fmt::format("the answer of '{}' is larger than {} bytes", shown_url(request.url),
                                                    request.max_response));

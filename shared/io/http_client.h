@@ -36,9 +36,10 @@ struct HttpResponse {
 /// Error: unreachable (with curl's reason), timed_out, bad_data (response too large). Any status is a response.
 Result<HttpResponse> http(const HttpRequest& request);
 
-/// Downloads into `file`, going on where an earlier try stopped (Range); retried with back-off `tries` times on
-/// connection errors, 408, 429 and 5xx; a try that brings it 1 MiB further does not count. Not synced and not checked:
-/// the caller compares the digest. Error: not_found for 404, refused for 401/403, bad_data for another size than
+/// Downloads into `file`, going on where an earlier try stopped (Range, with If-Range as soon as the server has told an
+/// ETag or a date of the file: what changes in between comes anew); retried with back-off `tries` times on connection
+/// errors, 408, 429 and 5xx; a try that brings it 1 MiB further does not count. Not synced and not checked: the caller
+/// compares the digest. Error: not_found for 404, refused for 401/403, bad_data for another size than
 /// expected, cancelled, storage, else unreachable or timed_out. What was downloaded stays for the next call, except
 /// after bad_data.
 struct Download {
@@ -48,7 +49,14 @@ struct Download {
   std::uint64_t expected_size = 0;  ///< 0: unknown; more bytes than that end it as bad_data
   int tries = 5;
   std::function<bool()> is_cancelled{};
+  /// For callers without a digest: what was there before, and what a server can't prove to belong to the same file, is
+  /// fetched anew instead of being gone on from.
+  bool has_no_digest = false;
+  std::function<void(std::uint64_t bytes, std::uint64_t whole)> on_progress{};  ///< often; `whole` is 0 when unknown
 };
 Result<> download(const Download& what);
+
+/// The URL as it may be shown: without user and password.
+std::string shown_url(const std::string& url);
 
 }  // namespace escape::io

@@ -281,6 +281,94 @@ TEST_F(HttpClient, AnotherPartThanAskedForIsNotTaken) {
   EXPECT_EQ(downloaded(), "0123456789");
 }
 
+/// The part that is here and the part that comes are of one file, or nothing is put together.
+TEST_F(HttpClient, AFileThatChangesBetweenTwoTriesComesAnew) {
+  const std::string old_half = reply("200 OK", "01234", "ETag: \"old\"\r\n", 10);
+  struct Row {
+    const char* what;
+    std::vector<std::string> replies;
+    std::size_t requests;
+  };
+  const Row rows[] = {
+      {"the server looks at If-Range", {old_half, reply("200 OK", "abcdefghij", "ETag: \"new\"\r\n")}, 2},
+      {"it does not",
+       {old_half, reply("206 Partial", "fghij", "Content-Range: bytes 5-9/10\r\nETag: \"new\"\r\n"),
+        reply("200 OK", "abcdefghij", "ETag: \"new\"\r\n")},
+       3},
+      {"it does not, and the line breaks again",
+       {old_half, reply("206 Partial", "fg", "Content-Range: bytes 5-9/10\r\nETag: \"new\"\r\n", 5),
+        reply("200 OK", "abcdefghij", "ETag: \"new\"\r\n")},
+       3},
+      {"another range, and the line breaks",
+       {old_half, reply("206 Partial", "cd", "Content-Range: bytes 2-9/10\r\n", 8), reply("200 OK", "abcdefghij")},
+       3},
+  };
+  for (const auto& [what, replies, requests] : rows) {
+    ASSERT_TRUE(remove_all(in_folder("file")));
+    Server server(replies);
+    server.start();
+    const auto result = download(download_of(server));
+    ASSERT_TRUE(result) << what << ": " << describe(result.error());
+    EXPECT_EQ(downloaded(), "abcdefghij") << what;
+    ASSERT_EQ(server.requests().size(), requests) << what;
+    EXPECT_NE(server.requests()[1].find("Range: bytes=5-\r\nIf-Range: \"old\"\r\n"), std::string::npos) << what;
+  }
+}
+
+TEST_F(HttpClient, TheSameFileIsGoneOnWith) {
+  for (const char* proof :
+       {"ETag: \"x\"\r\n", "ETag: W/\"weak\"\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n"}) {
+    ASSERT_TRUE(remove_all(in_folder("file")));
+    Server server({reply("200 OK", "01234", proof, 10),
+                   reply("206 Partial", "56789", fmt::format("Content-Range: bytes 5-9/10\r\n{}", proof))});
+    server.start();
+    Download what = download_of(server);
+    what.has_no_digest = true;
+    ASSERT_TRUE(download(what));
+    EXPECT_EQ(downloaded(), "0123456789");
+    const std::string second = server.requests().at(1);
+    EXPECT_NE(second.find("Range: bytes=5-"), std::string::npos);
+    EXPECT_EQ(second.find("weak"), std::string::npos) << "a weak tag proves nothing about bytes";
+    EXPECT_NE(second.find("If-Range: "), std::string::npos);
+  }
+}
+
+TEST_F(HttpClient, WithoutDigestAndProofEveryTryBeginsAtTheStart) {
+  ASSERT_TRUE(write_file(in_folder("file"), "left by somebody"));
+  Server server({reply("200 OK", "01234", "", 10), reply("200 OK", "abcdefghij")});
+  server.start();
+  Download what = download_of(server);
+  what.has_no_digest = true;
+  ASSERT_TRUE(download(what));
+  EXPECT_EQ(downloaded(), "abcdefghij");
+  for (const std::string& request : server.requests()) EXPECT_EQ(request.find("Range"), std::string::npos) << request;
+}
+
+TEST_F(HttpClient, ProgressIsTold) {
+  const std::string content(300'000, 'x');
+  Server server({reply("200 OK", content.substr(0, 100'000), "ETag: \"a\"\r\n", content.size()),
+                 reply("206 Partial", content.substr(100'000), "Content-Range: bytes 100000-299999/300000\r\n")});
+  server.start();
+  Download what = download_of(server);
+  std::vector<std::uint64_t> seen;
+  what.on_progress = [&](std::uint64_t bytes, std::uint64_t whole) {
+    EXPECT_EQ(whole, content.size());
+    seen.push_back(bytes);
+  };
+  ASSERT_TRUE(download(what));
+  ASSERT_FALSE(seen.empty());
+  EXPECT_TRUE(std::ranges::is_sorted(seen));
+  EXPECT_EQ(seen.back(), content.size());
+}
+
+TEST_F(HttpClient, UrlsAreShownAsTheyWereWrittenButWithoutPasswords) {
+  EXPECT_EQ(shown_url("http://host"), "http://host");
+  EXPECT_EQ(shown_url("https://host/a?b=c"), "https://host/a?b=c");
+  EXPECT_EQ(shown_url("http://me:secret@host/x"), "http://host/x");
+  EXPECT_EQ(shown_url("http://me@host/x"), "http://host/x");
+  EXPECT_EQ(shown_url("http://me:sec ret@ho st/x").find("sec"), std::string::npos);
+}
+
 TEST_F(HttpClient, WhatIsWholeAlreadyIsDone) {
   ASSERT_TRUE(write_file(in_folder("file"), "0123456789"));
   Server server({reply("416 Range", "no", "Content-Range: bytes */10\r\n")});
