@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,19 @@ struct UnpackLimits {
 /// naming the entry, and nothing is left behind. Modes are kept (no setuid).
 Result<> unpack_archive(const std::string& archive, const std::string& top, const std::string& folder,
                         const UnpackLimits& limits = {});
+
+/// Whether `unpack_over` knows what to do with a file of that name: .tar, .tar.gz, .tgz, .tar.zst, .zip. Error:
+/// bad_data "Can't unpack: unknown archive extension 'b.txt'".
+Result<> check_archive_name(std::string_view name);
+/// Unpacks an archive of any of these kinds (`name` says which) into a folder that has files already. A file of the
+/// same path is replaced at once, whole; folders are kept. Refused as in `unpack_archive`, but a path may come again
+/// (the last one counts). Nothing is written through a link that lies in the folder. All of it is unpacked beside first
+/// (".NAME.unpacking" in the folder), so that an archive that is refused or too large changes nothing; what a crash
+/// leaves of that goes with the next try. Not synced. Error: bad_data, conflict (a folder where a file belongs, or the
+/// reverse), cancelled, storage.
+Result<> unpack_over(const std::string& archive, std::string_view name, const std::string& folder,
+                     const UnpackLimits& limits = {}, const std::function<bool()>& is_cancelled = {});
+
 /// One member's bytes, `path` with its top folder ("hello-v1.0/release.json"); not_found when it is not there, bad_data
 /// when the archive is not a gzip'd tar.
 Result<std::string> read_archive_member(const std::string& archive, const std::string& path,

@@ -7,9 +7,11 @@
 #include <cerrno>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "shared/base/check.h"
 #include "shared/io/archive.h"
+#include "shared/io/archive_merge.h"
 #include "shared/io/files.h"
 #include "shared/io/member_path.h"
 
@@ -21,8 +23,31 @@ constexpr std::size_t copied_piece = 256 << 10;
 constexpr unsigned permission_bits = 0777;
 // What is below a folder that its owner may not enter could be neither written nor removed.
 constexpr unsigned owner_bits = 0700;
-// gzip around tar, and nothing more: each further layer multiplies what a small archive can become.
-constexpr int allowed_filters = 2;
+
+/// What an archive is by its name. `filter` around `format`, and nothing more: each further layer multiplies what a
+/// small archive can become.
+struct Kind {
+  std::string_view ending;
+  int filter;
+  bool is_zip = false;
+  std::string_view shown;
+};
+constexpr Kind kinds[] = {
+    {".tgz", ARCHIVE_FILTER_GZIP, false, "a gzip'd tar archive"},
+    {".tar.gz", ARCHIVE_FILTER_GZIP, false, "a gzip'd tar archive"},
+    {".tar.zst", ARCHIVE_FILTER_ZSTD, false, "a zstd'd tar archive"},
+    {".tar", ARCHIVE_FILTER_NONE, false, "a tar archive"},
+    {".zip", ARCHIVE_FILTER_NONE, true, "a zip archive"},
+};
+constexpr const Kind& package_kind = kinds[0];
+
+Result<const Kind*> kind_of(std::string_view name) {
+  for (const Kind& kind : kinds) {
+    if (name.ends_with(kind.ending)) return &kind;
+  }
+  return fail(ErrorKind::bad_data, fmt::format("Can't unpack: unknown archive extension '{}'", shown_path(name)),
+              "Known are .tar, .tar.gz, .tgz, .tar.zst and .zip.");
+}
 
 struct FreeArchive {
   void operator()(::archive* reader) const { archive_read_free(reader); }
@@ -41,17 +66,24 @@ Result<> refuse(std::string_view path, std::string_view why) {
 
 class Reader {
  public:
-  explicit Reader(const std::string& path) : path_(path), archive_(archive_read_new()) {
+  Reader(const std::string& path, const Kind& kind) : path_(path), kind_(kind), archive_(archive_read_new()) {
     CHECK(archive_ != nullptr);
-    CHECK(archive_read_support_filter_gzip(archive_.get()) == ARCHIVE_OK);
-    CHECK(archive_read_support_format_tar(archive_.get()) == ARCHIVE_OK);
+    if (kind_.filter == ARCHIVE_FILTER_GZIP) CHECK(archive_read_support_filter_gzip(archive_.get()) == ARCHIVE_OK);
+    // ARCHIVE_WARN would mean that a program must be started for it.
+    if (kind_.filter == ARCHIVE_FILTER_ZSTD) CHECK(archive_read_support_filter_zstd(archive_.get()) == ARCHIVE_OK);
+    if (kind_.is_zip) {
+      CHECK(archive_read_support_format_zip_seekable(archive_.get()) == ARCHIVE_OK);
+    } else {
+      CHECK(archive_read_support_format_tar(archive_.get()) == ARCHIVE_OK);
+    }
   }
   Result<> open() {
     TRY(file_, open_file(path_, O_RDONLY));
     if (archive_read_open_fd(archive_.get(), file_.get(), copied_piece) != ARCHIVE_OK) return unreadable();
-    if (archive_filter_code(archive_.get(), 0) != ARCHIVE_FILTER_GZIP ||
+    const int allowed_filters = kind_.filter == ARCHIVE_FILTER_NONE ? 1 : 2;  // and the one that reads the file
+    if (archive_filter_code(archive_.get(), 0) != kind_.filter ||
         archive_filter_count(archive_.get()) > allowed_filters) {
-      return fail(ErrorKind::bad_data, fmt::format("'{}' is not a gzip'd tar archive", path_));
+      return fail(ErrorKind::bad_data, fmt::format("'{}' is not {}", path_, kind_.shown));
     }
     return ok();
   }
@@ -96,6 +128,7 @@ class Reader {
   }
 
   std::string path_;
+  const Kind& kind_;
   Fd file_;
   std::unique_ptr<::archive, FreeArchive> archive_;
 };
@@ -103,11 +136,18 @@ class Reader {
 /// Writes members below a folder that nobody else knows yet. There are no links in it, so no path leads out.
 class Unpacker {
  public:
-  Unpacker(Reader& reader, std::string top, std::string folder, const UnpackLimits& limits)
+  struct Wishes {
+    std::string top{};            ///< every member lies below it, and it is left out; empty: members may lie anywhere
+    bool takes_the_last = false;  ///< of several files of one path; else they are refused
+    UnpackLimits limits{};
+    std::function<bool()> is_cancelled{};
+  };
+  Unpacker(Reader& reader, std::string folder, Wishes wishes)
       : reader_(reader),
-        top_(std::move(top)),
+        top_(wishes.top),
         folder_(std::move(folder)),
-        limits_(limits),
+        limits_(wishes.limits),
+        wishes_(std::move(wishes)),
         buffer_(copied_piece, '\0') {}
 
   Result<> run() {
@@ -123,12 +163,15 @@ class Unpacker {
 
  private:
   Result<> unpack(const Member& member) {
+    TRYV(stop_when_cancelled());
     if (member.path == top_ || member.path.empty()) {
       if (member.is_file) return refuse(member.path, "is a file where a folder belongs");
       return ok();
     }
-    if (!member.path.starts_with(top_ + "/")) return refuse(member.path, fmt::format("is outside of '{}'", top_));
-    const std::string path = join_path(folder_, member.path.substr(top_.size() + 1));
+    if (!top_.empty() && !member.path.starts_with(top_ + "/")) {
+      return refuse(member.path, fmt::format("is outside of '{}'", top_));
+    }
+    const std::string path = join_path(folder_, member.path.substr(top_.empty() ? 0 : top_.size() + 1));
     if (!member.is_file) return make_member_folder(member, path);
     TRYV(make_parents(member, path));
     return unpack_file(member, path);
@@ -152,6 +195,7 @@ class Unpacker {
   }
 
   Result<> unpack_file(const Member& member, const std::string& path) {
+    if (wishes_.takes_the_last) ::unlink(path.c_str());
     const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file) return failed(member, path, errno);
     // Said in the header, so that a bomb is refused before it is written; counted as well, because a header may lie.
@@ -161,12 +205,18 @@ class Unpacker {
       if (count == 0) break;
       bytes_ += count;
       if (bytes_ > limits_.max_bytes) return too_large();
+      TRYV(stop_when_cancelled());
       TRYV(write_all(file, {buffer_.data(), count}, path));
     }
     if (::fchmod(file.get(), member.mode) != 0) return failed(member, path, errno);
     return ok();
   }
 
+  Result<> stop_when_cancelled() const {
+    if (wishes_.is_cancelled && wishes_.is_cancelled())
+      return fail(ErrorKind::cancelled, "the unpacking was cancelled");
+    return ok();
+  }
   Result<> too_large() const {
     return fail(ErrorKind::bad_data, fmt::format("the archive unpacks to more than {} bytes", limits_.max_bytes));
   }
@@ -183,17 +233,23 @@ class Unpacker {
   std::string top_;
   std::string folder_;
   UnpackLimits limits_;
+  Wishes wishes_;
   std::string buffer_;
   std::uint64_t bytes_ = 0;
   std::uint64_t entries_ = 0;
 };
 
+Result<> unpack_into_new(const std::string& archive, const Kind& kind, const std::string& folder,
+                         Unpacker::Wishes wishes) {
+  Reader reader(archive, kind);
+  TRYV(reader.open());
+  if (::mkdir(folder.c_str(), 0755) != 0) return fail(file_error("make the folder", folder, errno));
+  return Unpacker(reader, folder, std::move(wishes)).run();
+}
+
 Result<> unpack_and_rename(const std::string& archive, const std::string& top, const std::string& temporary,
                            const std::string& folder, const UnpackLimits& limits) {
-  Reader reader(archive);
-  TRYV(reader.open());
-  if (::mkdir(temporary.c_str(), 0755) != 0) return fail(file_error("make the folder", temporary, errno));
-  auto unpacked = Unpacker(reader, top, temporary, limits).run();
+  auto unpacked = unpack_into_new(archive, package_kind, temporary, {.top = top, .limits = limits});
   if (!unpacked) return std::move(unpacked).error().in(fmt::format("unpacking '{}'", archive));
   // rename(2) replaces an empty folder and refuses any other.
   if (::rename(temporary.c_str(), folder.c_str()) != 0) return fail(file_error("unpack into", folder, errno));
@@ -217,9 +273,27 @@ Result<> unpack_archive(const std::string& archive, const std::string& top, cons
   return unpacked;
 }
 
+Result<> check_archive_name(std::string_view name) {
+  TRYV(kind_of(name));
+  return ok();
+}
+
+Result<> unpack_over(const std::string& archive, std::string_view name, const std::string& folder,
+                     const UnpackLimits& limits, const std::function<bool()>& is_cancelled) {
+  TRY(const Kind* kind, kind_of(name));
+  const std::string beside = join_path(folder, fmt::format(".{}.unpacking", file_name(name).substr(0, 200)));
+  TRYV(remove_all(beside));
+  Result<> unpacked =
+      unpack_into_new(archive, *kind, beside, {.takes_the_last = true, .limits = limits, .is_cancelled = is_cancelled});
+  if (unpacked) unpacked = merge_folder(beside, folder);
+  // The first error is the one to tell.
+  (void)remove_all(beside);
+  return unpacked;
+}
+
 Result<std::string> read_archive_member(const std::string& archive, const std::string& path, std::uint64_t max_bytes) {
   TRY(const std::string wanted, plain_member_path(path));
-  Reader reader(archive);
+  Reader reader(archive, package_kind);
   TRYV(reader.open());
   for (;;) {
     TRY(const std::optional<Member> member, reader.next());
