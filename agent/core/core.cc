@@ -228,7 +228,7 @@ void Core::on_prepared(const input::Prepared& prepared, Effects& effects) {
 
 void Core::on_output_grew(const input::OutputGrew& grew, Effects& effects, Now now) {
   Held* task = held(grew.key);
-  if (!task || task->phase != AgentTaskPhase::running || grew.bytes <= task->spooled) {
+  if (!task || task->phase == AgentTaskPhase::finished || grew.bytes <= task->spooled) {
     effects.ignored = "no new output";
     return;
   }
@@ -301,6 +301,7 @@ void Core::end_unstarted(const TaskKey& key, Held& task, Effects& effects, Now n
   TaskResult result;
   result.outcome = TaskOutcome::cancelled;
   result.message = "Cancelled before it was started.";
+  result.output_bytes = task.spooled;
   end(key, task, std::move(result), effects, now);
 }
 

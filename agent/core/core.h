@@ -109,7 +109,7 @@ struct Effects {
   };
   std::vector<JournalWrite> journal;
   std::vector<Outgoing> messages;
-  std::vector<TaskKey> prepare;    ///< get the files; answered by Prepared or Ended(not_started)
+  std::vector<TaskKey> prepare;    ///< make the folder; answered by OutputGrew, and Prepared or Ended(not_started)
   std::vector<Start> start;        ///< start the supervisor; answered by OutputGrew and Ended
   std::vector<Stop> stop;          ///< TERM to the script, KILL after the grace
   std::optional<Instant> wake_at;  ///< next deadline of the whole core

@@ -309,6 +309,21 @@ TEST_F(AgentCore, HoldsTellsPhaseAndOutput) {
   EXPECT_EQ(core.holds(), expected);
 }
 
+/// What the preparation tells is the head of the output.
+TEST_F(AgentCore, OutputBeforeTheScriptLeavesAtOnceAndIsKeptByACancel) {
+  open();
+  hear(offer_of(key));
+  EXPECT_EQ(on(input::OutputGrew{key, 40}), "Output[0+40]");
+  EXPECT_EQ(on(input::Prepared{key, "/folder"}), "start");
+  EXPECT_EQ(on(input::OutputGrew{key, 50}), "Output[40+10]");
+
+  const TaskKey second{{8, 0}, 1};
+  hear(offer_of(second));
+  on(input::OutputGrew{second, 40});
+  EXPECT_EQ(hear(protocol::Cancel{second.task, second.attempt, Millis{10}}), "keep-result:cancelled Finished[40]");
+  EXPECT_EQ(core.find(second)->result->output_bytes, 40u);
+}
+
 TEST(AgentCoreRecovery, GoesOnWithWhatTheJournalHeld) {
   const TaskKey accepted{{1, 0}, 1};
   const TaskKey running{{2, 0}, 1};

@@ -45,6 +45,9 @@ class OutputFile {
   OutputFile(const std::string& path, const std::vector<std::pair<std::string, std::string>>& secrets)
       : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)), masker_(secrets) {
     if (!file_) error_ = std::strerror(errno);
+    // What was told before the script started is the output's head.
+    struct stat status{};
+    if (file_ && ::fstat(file_.get(), &status) == 0) size_ = static_cast<std::uint64_t>(status.st_size);
   }
 
   void append(std::string_view bytes) { write(masker_.feed(bytes)); }

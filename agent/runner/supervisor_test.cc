@@ -26,6 +26,13 @@ TEST_F(Supervisor, KeepsTheOrderOfBothStreams) {
   EXPECT_GT(result.duration_micros, 0);
 }
 
+TEST_F(Supervisor, WhatWasToldBeforeIsTheHeadOfTheOutput) {
+  ASSERT_TRUE(io::write_file(folder + "/output", "before\n"));
+  run("echo after");
+  EXPECT_EQ(output(), "before\nafter\n");
+  EXPECT_EQ(result.output_bytes, output().size());
+}
+
 TEST_F(Supervisor, LosesNothingOfALongLineWithoutNewline) {
   run("head -c 10000000 /dev/zero | tr '\\0' x; printf end");
   const std::string text = output();
