@@ -16,8 +16,8 @@
 #include "agent/journal/journal.h"
 #include "agent/packages/fetcher.h"
 #include "agent/packages/packages.h"
+#include "agent/packages/preparation.h"
 #include "agent/runner/launcher.h"
-#include "agent/runner/outcome.h"
 #include "shared/base/crypto.h"
 #include "shared/base/fault_point.h"
 #include "shared/base/log.h"
@@ -119,6 +119,7 @@ struct Node::Impl {
   void send_output(const send::Output& output);
   void send_finished(const send::Finished& finished);
   void prepare(const TaskKey& key);
+  packages::Preparation preparation_of(const protocol::Offer& offer) const;
   void forget(const TaskKey& key);
 
   void watch_descriptors();
@@ -218,7 +219,13 @@ Session::Events Node::Impl::session_events() {
 protocol::Hello Node::Impl::make_hello() const {
   std::map<std::string, std::string> labels = options.labels;
   if (options.placement == "workspace") labels["workspace"] = options.workspace;
-  return {facts, options.placement, std::move(labels), core->holds(), process, read_clocks().wall};
+  return {facts,
+          options.placement,
+          std::move(labels),
+          core->holds(),
+          process,
+          read_clocks().wall,
+          {std::string(protocol::ability_prepare)}};
 }
 
 Result<> Node::Impl::on_welcome(const protocol::Welcome& welcome, const std::string& instance, Epoch epoch) {
@@ -249,6 +256,7 @@ Result<> Node::Impl::start_over() {
   // What dropped tasks have come to would be taken for that of new ones with their numbers.
   (void)runs.collect();
   (void)fetcher.take();
+  (void)fetcher.take_told();
   inputs.clear();
   wait_for_inventory.clear();
   core.emplace(settings_of(options), Recovered{});
@@ -263,11 +271,13 @@ Result<> Node::Impl::on_refused(const protocol::Refused& refused) {
 
 void Node::Impl::collect_inputs() {
   waker.clear();
+  for (const TaskKey& key : fetcher.take_told()) inputs.push_back(input::OutputGrew{key, runs.output_bytes(key)});
   for (packages::Fetcher::Done& done : fetcher.take()) {
     if (done.folder) {
       inputs.push_back(input::Prepared{done.key, std::move(done.folder).value()});
     } else {
-      inputs.push_back(input::Ended{done.key, runner::not_started_result(done.folder.error())});
+      const Held* task = core->find(done.key);
+      if (task) inputs.push_back(input::Ended{done.key, runs.unstarted(task->offer, done.folder.error())});
     }
   }
   for (Input& input : runs.collect()) inputs.push_back(std::move(input));
@@ -401,30 +411,46 @@ void Node::Impl::send_finished(const send::Finished& finished) {
 void Node::Impl::prepare(const TaskKey& key) {
   const Held* task = core->find(key);
   if (!task || task->phase != protocol::AgentTaskPhase::accepted) return;
-  const protocol::PackageSource& source = task->offer.package;
-  if (!source.workspace.empty()) {
-    inputs.push_back(input::Prepared{key, source.workspace});
-    return;
+  packages::Preparation wanted = preparation_of(task->offer);
+  if (wanted.is_package_only()) {
+    if (std::optional<std::string> folder = packages.find_ready(wanted.package)) {
+      inputs.push_back(input::Prepared{key, std::move(*folder)});
+      return;
+    }
   }
-  packages::Packages::Request request{task->offer.environment, task->offer.deployment, source, {}, {}};
-  if (std::optional<std::string> folder = packages.find_ready(request)) {
-    inputs.push_back(input::Prepared{key, std::move(*folder)});
+  const protocol::PackageSource& source = wanted.package.source;
+  if (!source.workspace.empty() && wanted.parts.empty()) {
+    fetcher.ask(key, std::move(wanted));
     return;
   }
   if (!inventory_url) {
     wait_for_inventory.push_back(key);
     return;
   }
-  request.base_url = *inventory_url;
-  if (request.base_url.empty() && !options.endpoint.starts_with(inproc_scheme)) {
-    inputs.push_back(input::Ended{
-        key, runner::not_started_result({ErrorKind::bad_configuration,
-                                         "The controller announced no inventory to get '" + source.release + "' from.",
-                                         "Give the controller an HTTP address or an inventory URL.",
-                                         {}})});
+  wanted.package.base_url = *inventory_url;
+  if (wanted.package.base_url.empty() && !options.endpoint.starts_with(inproc_scheme)) {
+    const std::string& release = source.workspace.empty() ? source.release : wanted.parts.front().package.release;
+    const Error error{ErrorKind::bad_configuration,
+                      "The controller announced no inventory to get '" + release + "' from.",
+                      "Give the controller an HTTP address or an inventory URL.",
+                      {}};
+    inputs.push_back(input::Ended{key, runs.unstarted(task->offer, error)});
     return;
   }
-  fetcher.ask(key, std::move(request));
+  fetcher.ask(key, std::move(wanted));
+}
+
+packages::Preparation Node::Impl::preparation_of(const protocol::Offer& offer) const {
+  packages::Preparation wanted;
+  wanted.package = {offer.environment, offer.deployment, offer.package, {}, {}};
+  wanted.parts = offer.parts;
+  wanted.files = offer.files;
+  wanted.downloads = offer.downloads;
+  wanted.templates = offer.templates;
+  wanted.platform = facts.platform;
+  wanted.arch = facts.arch;
+  wanted.tell = runs.head_of_output(offer);
+  return wanted;
 }
 
 void Node::Impl::forget(const TaskKey& key) {

@@ -10,75 +10,16 @@
 #include <string_view>
 #include <thread>
 
-#include "agent/app/testing/fake_controller.h"
+#include "agent/app/testing/agent_node.h"
 #include "agent/journal/identity.h"
 #include "shared/io/archive.h"
 #include "shared/io/digest.h"
 #include "shared/io/files.h"
-#include "shared/io/service.h"
 
 namespace escape::agent::node_test {
 
 using protocol::AgentTaskPhase;
 using protocol::TaskOutcome;
-
-class AgentNode : public testing::Test {
- protected:
-  void SetUp() override {
-    folder = io::make_temporary_folder("node").value();
-    work = folder + "/work";
-    ASSERT_TRUE(io::make_folders(work));
-    transport::Listener::Options listening;
-    listening.endpoints = {"inproc://agents"};
-    controller = std::make_unique<FakeController>(transport::Listener::router(context, listening).value());
-    options.data_folder = folder + "/data";
-    options.endpoint = "inproc://agents";
-    options.supervisor_path = ESCAPE_TEST_SUPERVISOR;
-    options.limits.first_retry = Millis{20};
-  }
-  void TearDown() override {
-    stop();
-    controller.reset();
-    (void)io::remove_all(folder);
-  }
-
-  void start() {
-    stopper = std::make_unique<io::Waker>();
-    thread = std::thread([this] {
-      Result<std::unique_ptr<Node>> node = Node::make(context, options);
-      ASSERT_TRUE(node) << node.error().message;
-      const Result<> done = node.value()->run(stopper->descriptor());
-      EXPECT_TRUE(done) << done.error().message;
-    });
-  }
-  void stop() {
-    if (!thread.joinable()) return;
-    stopper->wake();
-    thread.join();
-  }
-  protocol::Hello greet(const protocol::Welcome& welcome = {}) {
-    protocol::Hello hello = controller->wait_for<protocol::Hello>();
-    controller->send(welcome);
-    return hello;
-  }
-  protocol::Offer workspace_offer(const std::string& script) {
-    protocol::Offer offer;
-    offer.task = {1, 0};
-    offer.environment = "stage";
-    offer.deployment = "app";
-    offer.step = "deploy";
-    offer.package.workspace = work;
-    offer.run.inline_script = script;
-    return offer;
-  }
-
-  std::string folder, work;
-  NodeOptions options;
-  transport::Context context;
-  std::unique_ptr<FakeController> controller;
-  std::unique_ptr<io::Waker> stopper;
-  std::thread thread;
-};
 
 TEST_F(AgentNode, RunsAScriptAndForgetsItWhenItsResultIsCommitted) {
   start();

@@ -14,6 +14,7 @@
 #include "agent/runner/cgroup.h"
 #include "agent/runner/command.h"
 #include "agent/runner/environment.h"
+#include "agent/runner/masker.h"
 #include "agent/runner/outcome.h"
 #include "agent/runner/process.h"
 #include "shared/base/check.h"
@@ -25,6 +26,13 @@ namespace escape::agent {
 namespace {
 
 std::string in_folder(const std::string& folder, const char* name) { return io::join_path(folder, name); }
+
+std::vector<std::pair<std::string, std::string>> secrets_of(const protocol::Offer& offer) {
+  runner::RunRequest request;
+  request.variables = offer.variables;
+  request.secret_variables = offer.secret_variables;
+  return runner::secrets_of(request);
+}
 
 /// Made by the agent, so that it can be watched before the supervisor writes to it.
 Result<> make_output_file(const std::string& task_folder) {
@@ -86,15 +94,40 @@ void Runs::clean_up() const {
   runner::remove_empty_cgroups(cgroup_home_, names);
 }
 
+std::function<void(std::string_view)> Runs::head_of_output(const protocol::Offer& offer) const {
+  const std::string path = in_folder(journal_.folder_of(key_of(offer)), runner::file_name::output);
+  return [path, secrets = secrets_of(offer)](std::string_view line) {
+    const io::Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file || !io::write_all(file, runner::masked(line, secrets) + "\n", path)) return;
+    // The task may be prepared again after a power cut, and what was sent by then has its place in the output.
+    (void)::fsync(file.get());
+    (void)io::sync_folder(io::parent_path(path));
+  };
+}
+
+TaskResult Runs::unstarted(const protocol::Offer& offer, const Error& why) const {
+  TaskResult result = runner::not_started_result(why);
+  result.message = runner::masked(result.message, secrets_of(offer));
+  result.output_bytes = output_bytes(key_of(offer));
+  return result;
+}
+
 void Runs::start(const protocol::Offer& offer, const std::string& folder) {
   held_.insert(key_of(offer));
+  if (offer.run.empty()) {
+    TaskResult result;
+    result.outcome = protocol::TaskOutcome::ok;
+    result.output_bytes = output_bytes(key_of(offer));
+    happened_.push_back(input::Ended{key_of(offer), std::move(result)});
+    return;
+  }
   Result<> launched = launch(offer, folder);
   if (launched) return;
   runner::RunRequest nothing_ran;
   nothing_ran.version = runner::run_format;
   nothing_ran.file_to_remove = io::join_path(folder, runner::outputs_file);
   runner::remove_outputs_file(nothing_ran);
-  add_end(key_of(offer), runner::not_started_result(launched.error()));
+  add_end(key_of(offer), unstarted(offer, launched.error()));
 }
 
 Result<> Runs::launch(const protocol::Offer& offer, const std::string& folder) {
@@ -256,12 +289,12 @@ void Runs::act_on(const TaskKey& key, const protocol::Offer& offer, runner::Sigh
   std::visit(overloaded{
                  [&](runner::sighting::NotStarted&) {
                    const std::string said = runner::last_log_line(journal_.folder_of(key));
-                   add_end(key, runner::not_started_result({ErrorKind::internal,
-                                                            "The supervisor '" + options_.supervisor_path +
-                                                                "' ended before it started the script" +
-                                                                (said.empty() ? "" : ": " + said),
-                                                            "Check that it can run and that the disk is not full.",
-                                                            {}}));
+                   add_end(key, unstarted(offer, {ErrorKind::internal,
+                                                  "The supervisor '" + options_.supervisor_path +
+                                                      "' ended before it started the script" +
+                                                      (said.empty() ? "" : ": " + said),
+                                                  "Check that it can run and that the disk is not full.",
+                                                  {}}));
                  },
                  [&](runner::sighting::Running& running) { watch(key, offer, std::move(running.process)); },
                  [&](runner::sighting::Ended& ended) { add_end(key, read_result(offer, ended.result)); },
@@ -270,7 +303,7 @@ void Runs::act_on(const TaskKey& key, const protocol::Offer& offer, runner::Sigh
                    add_end(key, runner::interrupted_result(vanished.reason, output_bytes(key)));
                  },
                  [&](runner::sighting::NeverRan& never) {
-                   add_end(key, runner::not_started_result({ErrorKind::internal, never.reason, "Run it again.", {}}));
+                   add_end(key, unstarted(offer, {ErrorKind::internal, never.reason, "Run it again.", {}}));
                  },
              },
              seen);
@@ -296,8 +329,11 @@ void Runs::adopt(const TaskKey& key, const protocol::Offer& offer, bool was_time
 TaskResult Runs::read_result(const protocol::Offer& offer, const runner::RunResult& run) const {
   const std::string task_folder = journal_.folder_of(key_of(offer));
   Result<runner::RunRequest> request = runner::read_run_request(task_folder, journal_.keys());
-  return runner::to_task_result(run, request ? request.value() : runner::RunRequest{}, offer, task_folder,
-                                journal_.keys());
+  TaskResult result = runner::to_task_result(run, request ? request.value() : runner::RunRequest{}, offer, task_folder,
+                                             journal_.keys());
+  // Its supervisor wrote nothing, but there may be what was told before.
+  if (result.outcome == protocol::TaskOutcome::not_started) result.output_bytes = output_bytes(key_of(offer));
+  return result;
 }
 
 }  // namespace escape::agent

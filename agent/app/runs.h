@@ -1,9 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -32,7 +34,14 @@ class Runs {
   Runs(const Runs&) = delete;
   Runs& operator=(const Runs&) = delete;
 
-  /// Starts the script of an accepted task in `folder`; what comes of it is told by `collect`.
+  /// Writes lines to the head of the task's output, masked like the script's. From any thread; what the disk does not
+  /// take is dropped, and so is what comes when the task is forgotten.
+  std::function<void(std::string_view)> head_of_output(const protocol::Offer& offer) const;
+  /// How an accepted task ends whose script is not started.
+  TaskResult unstarted(const protocol::Offer& offer, const Error& why) const;
+
+  /// Starts the script of an accepted task in `folder`; what comes of it is told by `collect`. Without one the task has
+  /// ended well: its folder was all that was asked for.
   void start(const protocol::Offer& offer, const std::string& folder);
   /// What a task's folder tells after a restart of the agent: accepted (nothing started), running (watched from now on)
   /// or finished by the supervisor (told by `collect`).

@@ -15,13 +15,21 @@ Fetcher::~Fetcher() {
   for (auto& [id, thread] : threads) thread.join();
 }
 
-void Fetcher::ask(const agent::TaskKey& key, Packages::Request request) {
+void Fetcher::ask(const agent::TaskKey& key, Preparation wanted) {
   join_ended();
   auto flag = std::make_shared<std::atomic<bool>>(false);
-  request.is_cancelled = [flag] { return flag->load(); };
+  wanted.package.is_cancelled = [flag] { return flag->load(); };
+  if (wanted.tell) {
+    wanted.tell = [this, key, flag, tell = std::move(wanted.tell)](std::string_view line) {
+      tell(line);
+      const std::lock_guard lock(mutex_);
+      if (*flag || !told_.insert(key).second) return;
+      waker_.wake();
+    };
+  }
   const std::lock_guard lock(mutex_);
   flags_[key] = flag;
-  waiting_.push_back({key, std::move(request), flag});
+  waiting_.push_back({key, std::move(wanted), flag});
   if (threads_.size() - ended_.size() >= max_threads) return;
   std::thread thread([this] { work(); });
   const std::thread::id id = thread.get_id();
@@ -42,6 +50,11 @@ std::vector<Fetcher::Done> Fetcher::take() {
   return std::exchange(done_, {});
 }
 
+std::set<agent::TaskKey> Fetcher::take_told() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(told_, {});
+}
+
 /// One thread: job after job until none waits.
 void Fetcher::work() {
   std::unique_lock lock(mutex_);
@@ -50,7 +63,7 @@ void Fetcher::work() {
     waiting_.pop_front();
     if (*job.is_cancelled) continue;
     lock.unlock();
-    Result<std::string> folder = packages_.prepare(job.request);
+    Result<std::string> folder = prepare(packages_, job.wanted);
     lock.lock();
     if (*job.is_cancelled) continue;
     flags_.erase(job.key);

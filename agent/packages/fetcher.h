@@ -5,18 +5,19 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "agent/core/model.h"
-#include "agent/packages/packages.h"
+#include "agent/packages/preparation.h"
 #include "shared/io/service.h"
 
 namespace escape::packages {
 
-/// Prepares packages on threads of its own and says when one is done: downloads and unpacking never hold up the agent's
-/// loop. Threads start when there is work and end when there is none, so an idle agent has only its loop.
+/// Prepares working folders on threads of its own and says when one is done: downloads and unpacking never hold up the
+/// agent's loop. Threads start when there is work and end when there is none, so an idle agent has only its loop.
 ///
 /// Thread: the agent loop; `waker` becomes readable when `take` has something.
 class Fetcher {
@@ -25,7 +26,7 @@ class Fetcher {
   /// Cancels what is under way and waits for it.
   ~Fetcher();
 
-  void ask(const agent::TaskKey& key, Packages::Request request);
+  void ask(const agent::TaskKey& key, Preparation wanted);
   /// Its answer will not be given.
   void cancel(const agent::TaskKey& key);
 
@@ -34,6 +35,8 @@ class Fetcher {
     Result<std::string> folder;
   };
   std::vector<Done> take();
+  /// Tasks whose preparation has told something since the last call.
+  std::set<agent::TaskKey> take_told();
 
   /// Downloads at once; more would only share the same network.
   static constexpr std::size_t max_threads = 4;
@@ -41,7 +44,7 @@ class Fetcher {
  private:
   struct Job {
     agent::TaskKey key;
-    Packages::Request request;
+    Preparation wanted;
     std::shared_ptr<std::atomic<bool>> is_cancelled;
   };
   void work();
@@ -52,6 +55,7 @@ class Fetcher {
   std::mutex mutex_;
   std::deque<Job> waiting_;
   std::vector<Done> done_;
+  std::set<agent::TaskKey> told_;
   std::map<agent::TaskKey, std::shared_ptr<std::atomic<bool>>> flags_;
   std::map<std::thread::id, std::thread> threads_;
   std::vector<std::thread::id> ended_;

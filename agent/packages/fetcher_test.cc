@@ -41,7 +41,7 @@ TEST_F(FetcherThreads, AnswersEveryQuestionOnce) {
   Packages packages(folder + "/data", io::download);
   Fetcher fetcher(packages, waker);
   constexpr std::uint64_t count = 20;
-  for (std::uint64_t i = 0; i < count; ++i) fetcher.ask(key(i), request("d" + std::to_string(i)));
+  for (std::uint64_t i = 0; i < count; ++i) fetcher.ask(key(i), {.package = request("d" + std::to_string(i))});
   std::set<agent::TaskKey> answered;
   while (answered.size() < count) {
     pollfd ready{waker.descriptor(), POLLIN, 0};
@@ -64,10 +64,10 @@ TEST_F(FetcherThreads, WhatIsCancelledIsNotAnswered) {
   Fetcher fetcher(packages, waker);
   Packages::Request slow = request("slow");
   slow.base_url = "http://inventory";
-  fetcher.ask(key(1), slow);
+  fetcher.ask(key(1), {.package = slow});
   began.get_future().wait();
   fetcher.cancel(key(1));
-  fetcher.ask(key(2), request("next"));
+  fetcher.ask(key(2), {.package = request("next")});
   pollfd ready{waker.descriptor(), POLLIN, 0};
   ASSERT_EQ(::poll(&ready, 1, deadline_millis), 1);
   const std::vector<Fetcher::Done> done = fetcher.take();
@@ -86,7 +86,7 @@ TEST_F(FetcherThreads, EndsWithWorkUnderWay) {
     Fetcher fetcher(packages, waker);
     Packages::Request slow = request("slow");
     slow.base_url = "http://inventory";
-    fetcher.ask(key(1), slow);
+    fetcher.ask(key(1), {.package = slow});
     began.get_future().wait();
   }
   SUCCEED();

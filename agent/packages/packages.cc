@@ -10,6 +10,7 @@
 #include "shared/base/crypto.h"
 #include "shared/base/text.h"
 #include "shared/io/archive.h"
+#include "shared/io/beneath.h"
 #include "shared/io/digest.h"
 #include "shared/io/files.h"
 #include "shared/release/release_id.h"
@@ -22,6 +23,9 @@ constexpr const char* packages_name = "packages";
 constexpr const char* deployments_name = "deployments";
 constexpr std::string_view marker_ending = ".complete";
 constexpr std::string_view unpacking_ending = ".unpacking";
+constexpr std::string_view old_ending = ".old";
+/// In a part's folder, and says what it is a part of: it comes and goes with the folder, at once.
+constexpr std::string_view part_marker = ".escape-part";
 
 constexpr unsigned private_folder = 0700;
 constexpr std::size_t digest_length = 64;
@@ -52,6 +56,20 @@ std::int64_t age_rank(const std::string& path) {
 Result<> stop_when_cancelled(const Packages::Request& request) {
   if (request.is_cancelled && request.is_cancelled()) return fail(ErrorKind::cancelled, "The task was cancelled.");
   return ok();
+}
+
+std::string marker_text(const protocol::PackageSource& source) { return source.release + " " + source.sha256 + "\n"; }
+
+/// Something is where a part belongs. An unpacked package may be replaced; what else lies there is somebody's work.
+Result<> check_replaceable(const std::string& path, const std::string& shown) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) != 0) return ok();
+  if (S_ISDIR(status.st_mode)) {
+    TRY(const std::vector<std::string> names, io::list_folder(path));
+    const auto has = [&](std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+    if (names.empty() || has(part_marker) || has("release.json")) return ok();
+  }
+  return fail(ErrorKind::conflict, "'" + shown + "' is in the place of a package and is not one.", "Move it away.");
 }
 
 std::string joined_url(std::string_view base, std::string_view path) {
@@ -92,6 +110,7 @@ std::string Packages::cache_path(std::string_view sha256) const {
 }
 
 Result<std::string> Packages::working_folder(const Request& request) const {
+  if (!request.source.workspace.empty()) return request.source.workspace;
   TRYV(check_source(request.source));
   TRY(const release::ReleaseId id, release::parse_release_id(request.source.release));
   std::string folder = io::join_path(data_folder_, deployments_name);
@@ -101,19 +120,35 @@ Result<std::string> Packages::working_folder(const Request& request) const {
       folder, path_component(release::without_project(id)) + "-" + request.source.sha256.substr(0, shown_digest));
 }
 
-std::optional<std::string> Packages::find_ready(const Request& request) const {
+bool Packages::is_complete(const std::string& folder) const {
+  return io::exists(marker_of(folder)) && io::is_folder(folder);
+}
+
+std::optional<std::string> Packages::find_ready(const Request& request) {
   Result<std::string> folder = working_folder(request);
-  if (!folder || !io::exists(marker_of(folder.value())) || !io::is_folder(folder.value())) return std::nullopt;
+  if (!folder) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  if (busy_.contains(folder.value())) return std::nullopt;  // such as by a task that was cancelled just now
+  if (request.source.workspace.empty() && !is_complete(folder.value())) return std::nullopt;
   return std::move(folder).value();
 }
 
-/// 1. A complete folder is used as it is. 2. Get the archive and verify it. 3. Unpack beside, rename, mark. 4. Remove
-/// old ones.
-Result<std::string> Packages::prepare(const Request& request) {
+Result<std::string> Packages::prepare(const Request& request, const Fill& fill) {
   TRY(const std::string folder, working_folder(request));
-  TRY(const release::ReleaseId id, release::parse_release_id(request.source.release));
   const Turn turn(*this, folder);
-  if (std::optional<std::string> ready = find_ready(request)) return std::move(*ready);
+  if (request.source.workspace.empty() && !is_complete(folder)) {
+    TRYV(make_working_folder(request, folder));
+  }
+  TRYV(stop_when_cancelled(request));
+  if (fill) {
+    TRYV(fill(folder));
+  }
+  return folder;
+}
+
+/// 1. Get the archive and verify it. 2. Unpack beside, rename, mark. 3. Remove old ones.
+Result<> Packages::make_working_folder(const Request& request, const std::string& folder) {
+  TRY(const release::ReleaseId id, release::parse_release_id(request.source.release));
   TRY(const std::string archive, verified_archive(request));
   TRYV(stop_when_cancelled(request));
   const std::string unpacking = folder + std::string(unpacking_ending);
@@ -127,9 +162,46 @@ Result<std::string> Packages::prepare(const Request& request) {
   TRYV(io::make_folders(unpacking));  // a package without any file
   TRYV(io::remove_all(folder));
   TRYV(io::rename(unpacking, folder));
-  TRYV(io::write_file(marker_of(folder), request.source.release + " " + request.source.sha256 + "\n"));
+  TRYV(io::write_file(marker_of(folder), marker_text(request.source)));
   remove_old(io::parent_path(folder), folder);
-  return folder;
+  return ok();
+}
+
+Result<> Packages::add_part(const Request& request, const std::string& folder, const protocol::PackagePart& part) {
+  TRYV(check_source(part.package));
+  TRY(const release::ReleaseId id, release::parse_release_id(part.package.release));
+  TRY(const std::string path, io::plain_path_beneath(part.folder));
+  const std::string text = marker_text(part.package);
+  TRY(const std::optional<std::string> found, io::find_file_beneath(folder, io::join_path(path, part_marker)));
+  if (found == text) return ok();
+  Request its_own = request;
+  its_own.source = part.package;
+  TRY(const std::string archive, verified_archive(its_own));
+  TRYV(stop_when_cancelled(request));
+  TRY(const io::Place place, io::Place::make(folder, path));
+  const auto unpack = [&]() -> Result<> {
+    TRYV(check_replaceable(place.path(), path));
+    const std::string unpacking = place.of_sibling("." + place.name() + std::string(unpacking_ending));
+    const std::string old = place.of_sibling("." + place.name() + std::string(old_ending));
+    TRYV(io::remove_all(unpacking));
+    TRYV(io::remove_all(old));
+    Result<> unpacked = io::unpack_archive(archive, release::without_project(id), unpacking);
+    if (unpacked) unpacked = io::make_folders(unpacking);  // a package without any file
+    if (unpacked) unpacked = io::write_file(io::join_path(unpacking, part_marker), text);
+    if (!unpacked) {
+      (void)io::remove_all(unpacking);
+      return unpacked;
+    }
+    if (io::exists(place.path())) {
+      TRYV(io::rename(place.path(), old));
+    }
+    TRYV(io::rename(unpacking, place.path()));
+    return io::remove_all(old);
+  };
+  Result<> unpacked = unpack();
+  if (unpacked) return ok();
+  return fail(
+      place.in_words(std::move(unpacked).error()).in("unpacking the package of '" + part.package.release + "'"));
 }
 
 Result<std::string> Packages::verified_archive(const Request& request) {

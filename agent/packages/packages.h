@@ -18,7 +18,7 @@ namespace escape::packages {
 /// *of the task*, unpacked once per deployment and release.
 ///
 /// Nothing is unpacked whose size and SHA-256 were not just checked; a folder is used only when its marker says that it
-/// is complete. README.md draws the folders.
+/// is complete. README.md draws the folders. Of a task in a workspace the working folder is the workspace.
 ///
 /// Thread: any; two calls for one package or one folder wait for each other.  Durable: the cache and the marker are
 /// synced. Errors: not_found, unreachable (the inventory), bad_data (digest, archive), storage (disk full), cancelled.
@@ -37,14 +37,19 @@ class Packages {
     std::string base_url;
     std::function<bool()> is_cancelled{};
   };
-  /// The working folder, or nothing when `prepare` has work to do. Never waits.
-  std::optional<std::string> find_ready(const Request& request) const;
-  /// The working folder, made if need be. May take long.
-  Result<std::string> prepare(const Request& request);
+  /// The working folder, or nothing when `prepare` has work to do or somebody is in there. Never waits.
+  std::optional<std::string> find_ready(const Request& request);
+  using Fill = std::function<Result<>(const std::string& folder)>;
+  /// The working folder, made if need be, and then filled while nobody else prepares it. May take long.
+  Result<std::string> prepare(const Request& request, const Fill& fill = {});
+  /// Another package, whole, in its folder below the working folder; one that is there already stays. Within a Fill of
+  /// the same request. Error: conflict when something else is in that place.
+  Result<> add_part(const Request& request, const std::string& folder, const protocol::PackagePart& part);
+  const Download& download() const { return download_; }
 
   /// "DATA/packages/<sha256>.tgz".
   std::string cache_path(std::string_view sha256) const;
-  /// "DATA/deployments/<environment>/<deployment>/name-v1.0-<first 12 of the digest>".
+  /// "DATA/deployments/<environment>/<deployment>/name-v1.0-<first 12 of the digest>", or the workspace.
   Result<std::string> working_folder(const Request& request) const;
 
   /// Working folders kept per deployment: the one in use and two to look at.
@@ -52,6 +57,8 @@ class Packages {
 
  private:
   class Turn;
+  bool is_complete(const std::string& folder) const;
+  Result<> make_working_folder(const Request& request, const std::string& folder);
   Result<std::string> verified_archive(const Request& request);
   Result<> fetch(const Request& request, const std::string& file);
   void remove_old(const std::string& deployment_folder, const std::string& current);

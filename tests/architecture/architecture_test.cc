@@ -59,7 +59,8 @@ const std::map<std::string, Folders> allowed_edges{
     {"agent/journal",
      {"shared/base", "shared/release", "shared/codec", "shared/io", "protocol/messages", "agent/core"}},
     {"agent/runner", {"shared/base", "shared/release", "shared/codec", "shared/io", "protocol/messages", "agent/core"}},
-    {"agent/packages", {"shared/base", "shared/release", "shared/io", "protocol/messages", "agent/core"}},
+    {"agent/packages",
+     {"shared/base", "shared/release", "shared/plan", "shared/io", "protocol/messages", "agent/core"}},
     {"agent/app",
      together({all_shared, all_protocol, {"agent/core", "agent/journal", "agent/runner", "agent/packages"}})},
 };

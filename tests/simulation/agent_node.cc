@@ -44,7 +44,8 @@ Body AgentNode::greeting() {
     join.host = facts;
     return protocol::FromAgent(join);
   }
-  return protocol::FromAgent(protocol::Hello{facts, "environment", {}, core_->holds()});
+  return protocol::FromAgent(
+      protocol::Hello{facts, "environment", {}, core_->holds(), {}, {}, {std::string(protocol::ability_prepare)}});
 }
 
 void AgentNode::start() {

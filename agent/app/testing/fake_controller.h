@@ -28,23 +28,19 @@ class FakeController {
   /// The next message of that kind; others are skipped. Fails the test after half a minute.
   template <class Message>
   Message wait_for() {
-    const Instant until = read_clocks().steady + Micros{30'000'000};
-    while (read_clocks().steady < until) {
-      if (gatekeeper_) gatekeeper_->serve();
-      while (std::optional<transport::Received> received = listener_->receive()) {
-        peer_ = received->peer;
-        const protocol::Envelope envelope = protocol::from_frames(received->frames).value();
-        if (envelope.header.session != session_) {
-          session_ = envelope.header.session;
-          sent_ = 0;
-        }
-        protocol::FromAgent message = protocol::decode_from_agent(envelope.type, envelope.body).value();
-        if (auto* wanted = std::get_if<Message>(&message)) return std::move(*wanted);
-      }
-      poller_.wait(Millis{1000});
+    const Instant until = patience_ends();
+    while (std::optional<protocol::FromAgent> message = find_next(until)) {
+      if (auto* wanted = std::get_if<Message>(&*message)) return std::move(*wanted);
     }
     ADD_FAILURE() << "the agent did not say it";
     return {};
+  }
+  /// The next message of any kind. Fails the test after half a minute.
+  protocol::FromAgent next() {
+    std::optional<protocol::FromAgent> message = find_next(patience_ends());
+    if (message) return std::move(*message);
+    ADD_FAILURE() << "the agent says nothing";
+    return protocol::Bye{};
   }
 
   void send(const protocol::ToAgent& message) {
@@ -60,6 +56,24 @@ class FakeController {
   Epoch epoch = 1;
 
  private:
+  static Instant patience_ends() { return read_clocks().steady + Micros{30'000'000}; }
+  std::optional<protocol::FromAgent> find_next(Instant until) {
+    while (read_clocks().steady < until) {
+      if (gatekeeper_) gatekeeper_->serve();
+      if (std::optional<transport::Received> received = listener_->receive()) {
+        peer_ = received->peer;
+        const protocol::Envelope envelope = protocol::from_frames(received->frames).value();
+        if (envelope.header.session != session_) {
+          session_ = envelope.header.session;
+          sent_ = 0;
+        }
+        return protocol::decode_from_agent(envelope.type, envelope.body).value();
+      }
+      poller_.wait(Millis{1000});
+    }
+    return std::nullopt;
+  }
+
   std::unique_ptr<transport::Listener> listener_;
   transport::Gatekeeper* gatekeeper_;
   transport::Poller poller_;

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/packages/packages.h"
+#include "protocol/messages/agent.h"
+#include "shared/base/result.h"
+#include "shared/base/time.h"
+
+namespace escape::packages {
+
+/// How often a download says how far it is.
+inline constexpr Millis progress_interval{10'000};
+
+/// All that a step's folder needs before its script (PROTOCOL.md, "Preparation").
+struct Preparation {
+  Packages::Request package;
+  std::vector<protocol::PackagePart> parts{};
+  std::vector<protocol::FileToWrite> files{};
+  std::vector<release::Download> downloads{};
+  std::vector<protocol::TemplateToRender> templates{};
+  std::string platform{}, arch{};                  ///< of this host
+  std::function<void(std::string_view)> tell{};    ///< a line for the head of the task's output
+  Millis tell_progress_after = progress_interval;  ///< the same for each line about one download
+
+  /// The package's own files are all: what `find_ready` finds is ready.
+  bool is_package_only() const { return parts.empty() && files.empty() && downloads.empty() && templates.empty(); }
+};
+
+/// The working folder: package, parts, files, downloads, templates, in this order. All of it may be done again after a
+/// crash. Every path stays below the working folder, whatever links lie in it.
+///
+/// Thread: any; two calls for one folder wait for each other. Errors: those of Packages, and the messages of
+/// spec/escape-plan.md §9 and §10 ("Couldn't download 'U': …"). None of them shows the password of a URL.
+Result<std::string> prepare(Packages& packages, const Preparation& wanted);
+
+}  // namespace escape::packages
