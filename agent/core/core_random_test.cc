@@ -105,6 +105,8 @@ class World {
       } else if (const auto script = scripts_.find(key); script != scripts_.end()) {
         task.phase = AgentTaskPhase::running;
         task.output_bytes = script->second.written;
+      } else {
+        task.output_bytes = heads_[key];
       }
       recovered.tasks.push_back(task);
     }
@@ -136,6 +138,7 @@ class World {
       ASSERT_TRUE(kept_.contains(start.key)) << "started before it was journaled";
       ASSERT_EQ(++starts_[start.key], 1) << "an attempt was started twice: " << to_string(start.key);
       scripts_[start.key] = {};
+      scripts_[start.key].written = heads_[start.key];
     }
     for (const Effects::Stop& stop : effects.stop) scripts_[stop.key].is_stopped = true;
   }
@@ -226,6 +229,10 @@ class World {
   void answer_preparation() {
     if (prepare_.empty()) return;
     const TaskKey key = prepare_.front();
+    if (pick(3) == 0) {
+      heads_[key] += pick(100);
+      return feed(input::OutputGrew{key, heads_[key]});
+    }
     prepare_.pop_front();
     feed(input::Prepared{key, "/folder"});
   }
@@ -254,7 +261,10 @@ class World {
 
   void check() {
     for (const auto& [key, count] : starts_) ASSERT_EQ(count, 1) << to_string(key);
-    for (const auto& [key, result] : results_) ASSERT_TRUE(kept_.contains(key));
+    for (const auto& [key, result] : results_) {
+      ASSERT_TRUE(kept_.contains(key));
+      ASSERT_GE(result.output_bytes, offers_[key].committed) << "output that was sent is no part of the result";
+    }
   }
 
   std::mt19937 random_;
@@ -265,6 +275,7 @@ class World {
   std::map<TaskKey, TaskResult> results_;
   std::vector<TaskKey> settled_;
   std::map<TaskKey, Script> scripts_;
+  std::map<TaskKey, std::uint64_t> heads_;  ///< output of preparations
   std::map<TaskKey, int> starts_;
   std::map<TaskKey, Offered> offers_;
   std::deque<TaskKey> prepare_;

@@ -14,9 +14,6 @@
 namespace escape::io {
 namespace {
 
-/// Each level holds two descriptors of a process that has other things to do.
-constexpr int max_depth = 100;
-
 Result<Fd> open_subfolder(int folder, const std::string& name, const std::string& shown) {
   Fd found(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (found) return found;
@@ -28,8 +25,8 @@ Result<Fd> open_subfolder(int folder, const std::string& name, const std::string
 }
 
 Result<> merge(const Fd& from, const Fd& to, const std::string& shown_folder, int depth) {
-  if (depth > max_depth) {
-    return fail(ErrorKind::bad_data, fmt::format("the archive has more than {} folders in each other", max_depth));
+  if (depth > max_merge_depth) {
+    return fail(ErrorKind::bad_data, fmt::format("there are more than {} folders in each other", max_merge_depth));
   }
   TRY(const auto names, list_folder(fmt::format("/proc/self/fd/{}", from.get())));
   for (const std::string& name : names) {

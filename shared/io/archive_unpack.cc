@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@ namespace escape::io {
 namespace {
 
 constexpr std::size_t copied_piece = 256 << 10;
+constexpr std::size_t shown_of_deep_path = 40;
 // setuid, setgid and sticky bits of a package are nobody's intention.
 constexpr unsigned permission_bits = 0777;
 // What is below a folder that its owner may not enter could be neither written nor removed.
@@ -138,6 +140,7 @@ class Unpacker {
  public:
   struct Wishes {
     std::string top{};            ///< every member lies below it, and it is left out; empty: members may lie anywhere
+    int max_depth = 0;            ///< folders in each other; 0: as many as the file system takes
     bool takes_the_last = false;  ///< of several files of one path; else they are refused
     UnpackLimits limits{};
     std::function<bool()> is_cancelled{};
@@ -170,6 +173,10 @@ class Unpacker {
     }
     if (!top_.empty() && !member.path.starts_with(top_ + "/")) {
       return refuse(member.path, fmt::format("is outside of '{}'", top_));
+    }
+    if (wishes_.max_depth > 0 && std::ranges::count(member.path, '/') > wishes_.max_depth) {
+      return refuse(member.path.substr(0, shown_of_deep_path) + "…",
+                    fmt::format("lies in more than {} folders", wishes_.max_depth));
     }
     const std::string path = join_path(folder_, member.path.substr(top_.empty() ? 0 : top_.size() + 1));
     if (!member.is_file) return make_member_folder(member, path);
@@ -283,8 +290,9 @@ Result<> unpack_over(const std::string& archive, std::string_view name, const st
   TRY(const Kind* kind, kind_of(name));
   const std::string beside = join_path(folder, fmt::format(".{}.unpacking", file_name(name).substr(0, 200)));
   TRYV(remove_all(beside));
-  Result<> unpacked =
-      unpack_into_new(archive, *kind, beside, {.takes_the_last = true, .limits = limits, .is_cancelled = is_cancelled});
+  Result<> unpacked = unpack_into_new(
+      archive, *kind, beside,
+      {.max_depth = max_merge_depth, .takes_the_last = true, .limits = limits, .is_cancelled = is_cancelled});
   if (unpacked) unpacked = merge_folder(beside, folder);
   // The first error is the one to tell.
   (void)remove_all(beside);

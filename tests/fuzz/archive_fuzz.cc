@@ -1,8 +1,11 @@
 // A package from somebody else. The first letter: 'g', the rest is the file; 't', it is the tar in it; 'r', the same,
-// and the checksums of its headers are put right first, which no fuzzer would find out. What unpacks is regular files
+// and the checksums of its headers are put right first, which no fuzzer would find out; 'o', 'z' and 'p', it is a tar
+// (checksums put right), a zip or a tar.zst that a plan has downloaded, and is unpacked over a folder with a file and
+// a link out: what is refused has changed nothing there, and nothing is written outside. What unpacks is regular files
 // and folders below the folder that was named, within the limits, and packs and unpacks to the same; what does not
 // leaves nothing.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <map>
@@ -99,6 +102,22 @@ void check_archive(std::string_view bytes) {
   CHECK(!member || member.value().size() <= 10'000);
 }
 
+void check_over(std::string_view bytes, std::string_view name) {
+  const fuzz::Scratch scratch;
+  const std::string out = scratch.in("out");
+  CHECK(make_folders(out).has_value() && make_folders(scratch.in("outside")).has_value());
+  CHECK(write_file(join_path(out, "a"), "mine").has_value());
+  CHECK(::symlink("../outside", join_path(out, "link").c_str()) == 0);
+  CHECK(write_file(scratch.in("archive"), bytes).has_value());
+  const Result<> unpacked = unpack_over(scratch.in("archive"), name, out, limits);
+  CHECK(list_folder(scratch.path()).value().size() == 3 && list_folder(scratch.in("outside")).value().empty());
+  if (unpacked) return;
+  const ErrorKind kind = unpacked.error().kind;
+  CHECK((kind == ErrorKind::bad_data || kind == ErrorKind::conflict) && !unpacked.error().message.empty());
+  if (kind == ErrorKind::conflict) return;  // known only when some files have found their places
+  CHECK(list_folder(out).value().size() == 2 && read_file(join_path(out, "a")).value() == "mine");
+}
+
 }  // namespace
 }  // namespace escape::io
 
@@ -114,6 +133,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 'r':
       check_archive(gzipped(with_right_checksums(std::string(input.rest()))));
+      break;
+    case 'o':
+      check_over(with_right_checksums(std::string(input.rest())), "a.tar");
+      break;
+    case 'z':
+      check_over(input.rest(), "a.zip");
+      break;
+    case 'p':
+      check_over(input.rest(), "a.tar.zst");
       break;
     default:
       return -1;  // not worth keeping
