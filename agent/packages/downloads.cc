@@ -32,9 +32,8 @@ void replace_all(std::string& text, const std::string& from, const std::string& 
 
 class OneDownload {
  public:
-  OneDownload(const std::string& folder, const release::Download& wish, const Preparation& task,
-              const Packages::Download& fetch)
-      : folder_(folder), wish_(wish), task_(task), fetch_(fetch), url_(io::shown_url(wish.url)) {}
+  OneDownload(const std::string& folder, const release::Download& wish, const Preparation& task)
+      : folder_(folder), wish_(wish), task_(task), url_(io::shown_url(wish.url)) {}
 
   /// 1. Is it wanted at all? 2. Fetch into a file beside. 3. Check it. 4. Unpack it. 5. Give it its name: last, so that
   /// a name means that all before was done.
@@ -117,7 +116,7 @@ class OneDownload {
       told_at = now;
       tell_progress(bytes, whole);
     };
-    Result<> done = fetch_(what);
+    Result<> done = task_.fetch(what);
     if (!done) return cannot_download(std::move(done).error(), content);
     if (wish_.sha256.empty()) return ok();
     TRY(const std::string digest, io::sha256_of_file(content));
@@ -168,15 +167,13 @@ class OneDownload {
   const std::string& folder_;
   const release::Download& wish_;
   const Preparation& task_;
-  const Packages::Download& fetch_;
   std::string url_;  ///< as it may be shown
 };
 
 }  // namespace
 
-Result<> download(const std::string& folder, const release::Download& wish, const Preparation& task,
-                  const Packages::Download& fetch) {
-  return OneDownload(folder, wish, task, fetch).run();
+Result<> download(const std::string& folder, const release::Download& wish, const Preparation& task) {
+  return OneDownload(folder, wish, task).run();
 }
 
 }  // namespace escape::packages

@@ -26,7 +26,7 @@ class Packages {
  public:
   using Download = std::function<Result<>(const io::Download&)>;
 
-  /// `download` is a parameter for tests; programs pass `io::download`.
+  /// From the inventory. `download` is a parameter for tests; programs pass `io::download`.
   Packages(std::string data_folder, Download download);
 
   struct Request {
@@ -45,7 +45,6 @@ class Packages {
   /// Another package, whole, in its folder below the working folder; one that is there already stays. Within a Fill of
   /// the same request. Error: conflict when something else is in that place.
   Result<> add_part(const Request& request, const std::string& folder, const protocol::PackagePart& part);
-  const Download& download() const { return download_; }
 
   /// "DATA/packages/<sha256>.tgz".
   std::string cache_path(std::string_view sha256) const;

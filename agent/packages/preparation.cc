@@ -40,7 +40,7 @@ Result<> fill(Packages& packages, const Preparation& wanted, const std::string& 
     TRYV(write_file(folder, file));
   }
   for (const release::Download& wish : wanted.downloads) {
-    TRYV(download(folder, wish, wanted, packages.download()));
+    TRYV(download(folder, wish, wanted));
     TRYV(go_on());
   }
   for (const protocol::TemplateToRender& wish : wanted.templates) {

@@ -9,6 +9,7 @@
 #include "protocol/messages/agent.h"
 #include "shared/base/result.h"
 #include "shared/base/time.h"
+#include "shared/io/http_client.h"
 
 namespace escape::packages {
 
@@ -22,8 +23,9 @@ struct Preparation {
   std::vector<protocol::FileToWrite> files{};
   std::vector<release::Download> downloads{};
   std::vector<protocol::TemplateToRender> templates{};
-  std::string platform{}, arch{};                  ///< of this host
-  std::function<void(std::string_view)> tell{};    ///< a line for the head of the task's output
+  std::string platform{}, arch{};                ///< of this host
+  std::function<void(std::string_view)> tell{};  ///< a line for the head of the task's output
+  Packages::Download fetch = io::download;  ///< for `downloads`: knows nothing of the inventory and its credentials
   Millis tell_progress_after = progress_interval;  ///< the same for each line about one download
 
   /// The package's own files are all: what `find_ready` finds is ready.

@@ -35,7 +35,10 @@ class Preparing : public testing::Test {
 
   Result<> prepare() {
     told.clear();
-    Packages packages(folder + "/data", io::download);
+    Packages packages(folder + "/data", [](const io::Download&) -> Result<> {
+      ADD_FAILURE() << "the inventory, whose credentials are no other server's business, is asked for a file";
+      return fail(ErrorKind::internal, "asked");
+    });
     TRY(const std::string where, packages::prepare(packages, wanted));
     EXPECT_EQ(where, work);
     return ok();
