@@ -114,7 +114,10 @@ class Downloader {
   }
 
   HttpRequest make_request() const {
-    HttpRequest request{.url = what_.url};
+    HttpRequest request{.url = what_.url,
+                        .user = what_.user,
+                        .password = what_.password,
+                        .insecure_skip_verify = what_.insecure_skip_verify};
     if (!what_.token.empty()) request.headers.emplace_back("X-Escape-Token", what_.token);
     if (offset_ == 0) return request;
     request.headers.emplace_back("Range", fmt::format("bytes={}-", offset_));

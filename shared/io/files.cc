@@ -210,6 +210,22 @@ Result<> rename(const std::string& from, const std::string& to) {
   return ok();
 }
 
+Result<> replace_folder(const std::string& from, const std::string& to) {
+  if (!exists(to)) return rename(from, to);
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) return ok();
+  if (errno != EINVAL && errno != ENOSYS) {
+    return fail(file_error(fmt::format("exchange '{}' with", from), to, errno));
+  }
+  // A file system that cannot exchange (NFS): for a moment nothing is there.
+  const std::string aside = temporary_sibling(from);
+  TRYV(rename(to, aside));
+  if (Result<> placed = rename(from, to); !placed) {
+    TRYV(rename(aside, to));
+    return placed;
+  }
+  return rename(aside, from);
+}
+
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
 bool is_folder(const std::string& path) {

@@ -59,6 +59,9 @@ Result<> sync_folder(const std::string& path);
 Result<> remove_all(const std::string& path);
 /// Replaces `to` if it exists. On the disk only after `sync_folder`.
 Result<> rename(const std::string& from, const std::string& to);
+/// The folder `from` takes the place `to`, which never misses in between; what was there is at `from` afterwards. Both
+/// on one file system. On the disk only after `sync_folder`.
+Result<> replace_folder(const std::string& from, const std::string& to);
 /// Both follow links.
 bool exists(const std::string& path);
 bool is_folder(const std::string& path);

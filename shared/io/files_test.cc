@@ -200,6 +200,20 @@ TEST_F(FileLocks, ADeadProcessHoldsNothing) {
   EXPECT_TRUE(FileLock::try_exclusive(in_folder("lock")));
 }
 
+TEST_F(Files, AFolderTakesThePlaceOfAnother) {
+  ASSERT_TRUE(make_folders(in_folder("new")));
+  ASSERT_TRUE(write_file(in_folder("new/file"), "first"));
+  ASSERT_TRUE(replace_folder(in_folder("new"), in_folder("place")));
+  EXPECT_EQ(list_folder(folder()).value(), Names{"place"});
+  ASSERT_TRUE(make_folders(in_folder("new")));
+  ASSERT_TRUE(write_file(in_folder("new/file"), "second"));
+  ASSERT_TRUE(replace_folder(in_folder("new"), in_folder("place")));
+  EXPECT_EQ(read_file(in_folder("place/file")).value(), "second");
+  EXPECT_EQ(read_file(in_folder("new/file")).value(), "first");
+  EXPECT_EQ(replace_folder(in_folder("none"), in_folder("place")).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(read_file(in_folder("place/file")).value(), "second");
+}
+
 TEST_F(FileLocks, ALockWhoseFileWasRemovedDoesNotBlockTheNewOne) {
   const auto old = FileLock::try_exclusive(in_folder("lock"));
   ASSERT_TRUE(old);

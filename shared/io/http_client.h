@@ -45,7 +45,9 @@ Result<HttpResponse> http(const HttpRequest& request);
 struct Download {
   std::string url;
   std::string file;
-  std::string token{};              ///< X-Escape-Token
+  std::string token{};             ///< X-Escape-Token
+  std::string user{}, password{};  ///< basic auth
+  bool insecure_skip_verify = false;
   std::uint64_t expected_size = 0;  ///< 0: unknown; more bytes than that end it as bad_data
   int tries = 5;
   std::function<bool()> is_cancelled{};

@@ -71,6 +71,19 @@ TEST_F(HttpClient, AFileIsSentAsAPartOfThatName) {
             ErrorKind::not_found);
 }
 
+TEST_F(HttpClient, ADownloadMayBeThatOfSomebody) {
+  Server server({reply("200 OK", "the package")});
+  server.start();
+  Download what = download_of(server);
+  what.token = "t0ken";
+  what.user = "name";
+  what.password = "word";
+  ASSERT_TRUE(download(what));
+  const std::string request = server.requests().at(0);
+  EXPECT_NE(request.find("X-Escape-Token: t0ken\r\n"), std::string::npos) << request;
+  EXPECT_NE(request.find("Authorization: Basic bmFtZTp3b3Jk\r\n"), std::string::npos) << request;
+}
+
 TEST_F(HttpClient, FailuresHaveTheirKind) {
   std::string closed;
   {
