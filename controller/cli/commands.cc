@@ -32,7 +32,7 @@ constexpr std::array all_commands{
     Command{"state", "export", "The whole state in the original's JSON", describe_state_export},
     Command{"state", "show-providers", "Providers of an environment", describe_state_providers},
     Command{"inventory", "query", "Projects, applications, versions and releases", describe_inventory_query},
-    Command{"tag", "", "Put a tag on a release", describe_tag},
+    Command{"tag", "", "Put a tag on a release, or take it off", describe_tag},
     Command{"jobs", "list", "What was asked for, newest first", describe_jobs_list},
     Command{"jobs", "show", "One job and its tasks", describe_jobs_show},
     Command{"jobs", "attach", "Follow the output of a job", describe_jobs_attach},

@@ -81,11 +81,32 @@ class FakeInventory : public InventoryAccess {
     published[to_string(release::release_id_of(metadata).value())] = metadata;
     return ok();
   }
-  Result<> tag(const release::ReleaseQuery&, std::string_view) override { return ok(); }
+  Result<inventory::TagMove> tag(const release::ReleaseQuery& target, std::string_view tag) override {
+    std::string& version = tagged[std::string(tag)];
+    inventory::TagMove move{version, to_string(target.version).substr(1)};
+    version = move.to;
+    return move;
+  }
+  Result<std::vector<inventory::TaggedVersion>> tags(const release::ApplicationId&) override {
+    std::vector<inventory::TaggedVersion> tags;
+    for (const auto& [tag, version] : tagged) tags.push_back({tag, version});
+    return tags;
+  }
+  Result<> remove_tag(const release::ApplicationId&, std::string_view tag) override {
+    if (tagged.erase(std::string(tag)) == 0) return fail(ErrorKind::not_found, "there is no such tag");
+    return ok();
+  }
   std::string package_path(const release::ReleaseRecord&) override { return {}; }
+  Result<std::string> package_file(const release::ReleaseRecord& record, const std::string&) override {
+    const auto found = packages.find(to_string(record.id));
+    if (found == packages.end()) return fail(ErrorKind::not_found, to_string(record.id) + " has no package");
+    return found->second;
+  }
   std::string base_url() override { return {}; }
 
   std::map<std::string, release::Metadata> published;
+  std::map<std::string, std::string> tagged;
+  std::map<std::string, std::string> packages;  ///< files, for those that have one
   int reservations = 0;
 };
 
@@ -111,8 +132,19 @@ class BorrowedInventory : public InventoryAccess {
   Result<> publish(const release::Metadata& metadata, const std::string& file) override {
     return inner_.publish(metadata, file);
   }
-  Result<> tag(const release::ReleaseQuery& target, std::string_view name) override { return inner_.tag(target, name); }
+  Result<inventory::TagMove> tag(const release::ReleaseQuery& target, std::string_view name) override {
+    return inner_.tag(target, name);
+  }
+  Result<std::vector<inventory::TaggedVersion>> tags(const release::ApplicationId& id) override {
+    return inner_.tags(id);
+  }
+  Result<> remove_tag(const release::ApplicationId& id, std::string_view name) override {
+    return inner_.remove_tag(id, name);
+  }
   std::string package_path(const release::ReleaseRecord& record) override { return inner_.package_path(record); }
+  Result<std::string> package_file(const release::ReleaseRecord& record, const std::string& cache) override {
+    return inner_.package_file(record, cache);
+  }
   std::string base_url() override { return inner_.base_url(); }
 
  private:

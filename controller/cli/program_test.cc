@@ -529,5 +529,28 @@ TEST(Errors, AreJsonForTheJsonLogger) {
       << cli.console.told;
 }
 
+TEST(Tag, MovesAreToldAndTagsAreListedAndRemoved) {
+  Cli cli;
+  EXPECT_EQ(cli.run({"tag", "prj/app-v1.0", "stable"}), 0);
+  EXPECT_EQ(cli.console.printed + cli.console.told, "");
+  EXPECT_EQ(cli.run({"tag", "prj/app-v1.0", "stable"}), 0);
+  EXPECT_EQ(cli.console.printed + cli.console.told, "");
+  EXPECT_EQ(cli.run({"tag", "prj/app-v2.0", "stable"}), 0);
+  EXPECT_EQ(cli.console.told, "The tag 'stable' of prj/app moved from v1.0 to v2.0.\n");
+  EXPECT_EQ(cli.console.printed, "");
+  EXPECT_EQ(cli.run({"inventory", "query", "-p", "prj", "-a", "app", "--tags"}), 0);
+  EXPECT_EQ(cli.console.printed, "stable v2.0\n");
+  EXPECT_EQ(cli.run({"inventory", "query", "-p", "prj", "-a", "app", "--tags", "--json"}), 0);
+  EXPECT_EQ(cli.console.printed, "{\n   \"stable\": \"v2.0\"\n}\n");
+  EXPECT_EQ(cli.run({"tag", "--remove", "prj/app", "stable"}), 0);
+  EXPECT_EQ(cli.run({"tag", "--remove", "prj/app", "stable"}), 1);
+  EXPECT_EQ(cli.run({"inventory", "query", "-p", "prj", "-a", "app", "--tags"}), 0);
+  EXPECT_EQ(cli.console.printed, "Inventory returned 0 results.\n");
+  EXPECT_EQ(cli.run({"inventory", "query", "-p", "prj", "--tags"}), 64);
+  EXPECT_EQ(cli.run({"tag", "prj/app-v2.0"}), 64);
+  EXPECT_EQ(cli.run({"tag", "--remove", "prj/app"}), 64);
+  EXPECT_EQ(cli.run({"tag", "--remove", "prj/app-v1.0", "x"}), 65);
+}
+
 }  // namespace program_testing
 }  // namespace escape::cli

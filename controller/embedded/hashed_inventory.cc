@@ -36,8 +36,19 @@ class HashedInventory : public inventory::Client {
   Result<> publish(const release::Metadata& metadata, const std::string& package_file) override {
     return inner_->publish(metadata, package_file);
   }
-  Result<> tag(const release::ReleaseQuery& target, std::string_view tag) override { return inner_->tag(target, tag); }
+  Result<inventory::TagMove> tag(const release::ReleaseQuery& target, std::string_view tag) override {
+    return inner_->tag(target, tag);
+  }
+  Result<std::vector<inventory::TaggedVersion>> tags(const release::ApplicationId& application) override {
+    return inner_->tags(application);
+  }
+  Result<> remove_tag(const release::ApplicationId& application, std::string_view tag) override {
+    return inner_->remove_tag(application, tag);
+  }
   std::string package_path(const release::ReleaseRecord& record) override { return inner_->package_path(record); }
+  Result<std::string> package_file(const release::ReleaseRecord& record, const std::string& cache) override {
+    return inner_->package_file(record, cache);
+  }
   std::string base_url() override { return inner_->base_url(); }
 
  private:

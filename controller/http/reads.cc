@@ -62,6 +62,13 @@ Result<Response> versions(const Route& route, const store::Reader& reader) {
   return json_response(versions_view(found));
 }
 
+Result<Response> tags(const Route& route, const store::Reader& reader) {
+  TRY(const auto found, Index(reader).tags(application_of(route)));
+  Value::Object object;
+  for (const inventory::TaggedVersion& each : found) object.append(each.tag, each.version);
+  return json_response(object);
+}
+
 Result<Response> next_version(const ReadRequest& request, const store::Reader& reader) {
   const auto prefix = request.target.query.find("prefix");
   TRY(std::string next, Index(reader).next_version(application_of(request.route),
@@ -172,6 +179,8 @@ Result<Response> answer(const ReadRequest& request, const ReadContext& context) 
       return unit(request.route, reader);
     case RouteName::versions:
       return versions(request.route, reader);
+    case RouteName::list_tags:
+      return tags(request.route, reader);
     case RouteName::next_version:
       return next_version(request, reader);
     case RouteName::version:

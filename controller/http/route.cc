@@ -26,6 +26,8 @@ constexpr std::array patterns{
     Pattern{RouteName::next_version, "GET", "$p/units/$a/next-version"},
     Pattern{RouteName::reserve, "POST", "$p/units/$a/reserve"},
     Pattern{RouteName::tags, "POST", "$p/units/$a/tags/"},
+    Pattern{RouteName::list_tags, "GET", "$p/units/$a/tags/"},
+    Pattern{RouteName::remove_tag, "DELETE", "$p/units/$a/tags/"},
     Pattern{RouteName::register_release, "POST", "$p/register"},
     Pattern{RouteName::version, "GET", "$p/units/$a/versions/$v/"},
     Pattern{RouteName::previous, "GET", "$p/units/$a/versions/$v/previous/"},
@@ -69,6 +71,7 @@ bool is_write(RouteName name) {
     case RouteName::add_namespace:
     case RouteName::reserve:
     case RouteName::tags:
+    case RouteName::remove_tag:
     case RouteName::register_release:
     case RouteName::upload:
       return true;

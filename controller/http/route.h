@@ -5,7 +5,7 @@
 
 namespace escape::http {
 
-/// The route table of spec/inventory-api.md §3, and our `reserve`.
+/// The route table of spec/inventory-api.md §3, and what is ours: `reserve`, listing and removing tags.
 enum class RouteName {
   none,
   root,
@@ -21,6 +21,8 @@ enum class RouteName {
   next_version,
   reserve,
   tags,
+  list_tags,
+  remove_tag,
   register_release,
   version,
   previous,

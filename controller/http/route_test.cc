@@ -33,6 +33,8 @@ TEST(Route, SlashesAndMethodsCount) {
       {"GET", "/api/v1/inventory/_/units/a/versions/v1/upload", RouteName::none},
       {"POST", "/api/v1/inventory/_/units/a/tags/", RouteName::tags},
       {"POST", "/api/v1/inventory/_/units/a/tags", RouteName::none},
+      {"GET", "/api/v1/inventory/_/units/a/tags/", RouteName::list_tags},
+      {"DELETE", "/api/v1/inventory/_/units/a/tags/", RouteName::remove_tag},
       {"POST", "/api/v1/inventory/_/register", RouteName::register_release},
       {"OPTIONS", "/api/v1/inventory/_/register", RouteName::none},
       {"GET", "/api/v1/inventory/__providers", RouteName::none},

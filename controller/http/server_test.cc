@@ -97,6 +97,19 @@ TEST(Captures, ReleaseQueryTagAndDuplicate) {
             "Mismatch between application from URL and application from release_id.");
   EXPECT_NE(server.get(api + "/_/units/my-app/versions/old/").body.find("\"version\":\"0.0.0\""), std::string::npos);
 
+  // Ours: what a tag pointed to before, the list, removal.
+  const io::HttpResponse moved = tag(R"({"release_id":"_/my-app:stable","tag":"old"})");
+  EXPECT_EQ(moved.status, 200);
+  EXPECT_EQ(moved.body, "");
+  EXPECT_EQ(moved.header("x-escape-tag-from"), "0.0.0");
+  EXPECT_EQ(moved.header("x-escape-tag-to"), "0.0.1");
+  EXPECT_EQ(server.get(api + "/_/units/my-app/tags/").body, "{\"old\":\"0.0.1\",\"stable\":\"0.0.1\"}\n");
+  EXPECT_EQ(server.get(api + "/_/units/nope/tags/").status, 404);
+  EXPECT_EQ(server.send("DELETE", api + "/_/units/my-app/tags/").body, "Missing tag");
+  EXPECT_EQ(server.send("DELETE", api + "/_/units/my-app/tags/?tag=old").status, 200);
+  EXPECT_EQ(server.send("DELETE", api + "/_/units/my-app/tags/?tag=old").status, 404);
+  EXPECT_EQ(server.get(api + "/_/units/my-app/tags/").body, "{\"stable\":\"0.0.1\"}\n");
+
   const io::HttpResponse download = server.get(api + "/_/units/my-app/versions/v0.0.1/download");
   EXPECT_EQ(download.status, 200);
   EXPECT_EQ(download.body, io::read_file(package).value());
@@ -260,6 +273,13 @@ TEST(Client, PublishesAndResolvesOverHttp) {
   EXPECT_EQ(client->versions({"prj", "app"}).value().size(), 1U);
   ASSERT_TRUE(client->tag(query("prj/app", "latest"), "prod"));
   EXPECT_EQ(client->resolve(query("prj/app", "prod")).value().id, record.id);
+  EXPECT_EQ(client->tag(query("prj/app", "prod"), "a b/c").value().from, "");
+  EXPECT_EQ(client->tag(query("prj/app", "v1.0"), "a b/c").value().from, "1.0");
+  EXPECT_EQ(client->tags({"prj", "app"}).value(),
+            (std::vector<inventory::TaggedVersion>{{"a b/c", "1.0"}, {"prod", "1.0"}}));
+  ASSERT_TRUE(client->remove_tag({"prj", "app"}, "a b/c"));
+  EXPECT_EQ(client->remove_tag({"prj", "app"}, "a b/c").error().kind, ErrorKind::not_found);
+  EXPECT_EQ(client->tags({"prj", "nope"}).error().kind, ErrorKind::not_found);
   EXPECT_EQ(client->next_version({"prj", "app"}, "1.").value(), "1.1");
 
   const Error taken = client->publish(made, make_package(server.scratch(), made, "other bytes")).error();
@@ -272,6 +292,34 @@ TEST(Client, PublishesAndResolvesOverHttp) {
             "at '" +
                 server.url() + "/'. You probably need to release the 'prj/app-v2' package first.");
   EXPECT_EQ(server.get(client->package_path(record)).body, io::read_file(package).value());
+}
+
+TEST(Client, DownloadsAPackageOnceAndChecksIt) {
+  RunningServer server;
+  const auto client = inventory::connect_http({.url = server.url()});
+  const release::Metadata made = metadata("prj/app-v1.0");
+  const std::string package = make_package(server.scratch(), made);
+  ASSERT_TRUE(client->publish(made, package));
+  const auto record = client->resolve(query("prj/app", "latest")).value();
+  const std::string cache = server.scratch().in("cache");
+  const std::string file = client->package_file(record, cache).value();
+  EXPECT_EQ(io::read_file(file).value(), io::read_file(package).value());
+  // What the disk made of it is not believed.
+  ASSERT_TRUE(io::write_file(file, "other bytes"));
+  EXPECT_EQ(client->package_file(record, cache).value(), file);
+  EXPECT_EQ(io::read_file(file).value(), io::read_file(package).value());
+
+  auto other = record;
+  other.sha256 = io::sha256_of("other");
+  const Error wrong = client->package_file(other, cache).error();
+  EXPECT_EQ(wrong.kind, ErrorKind::bad_data);
+  EXPECT_NE(wrong.message.find("has the digest " + record.sha256 + ", expected " + other.sha256), std::string::npos)
+      << wrong.message;
+  EXPECT_EQ(io::list_folder(cache).value(), std::vector<std::string>{record.sha256 + ".tgz"});
+  // The original gives no digest: then the server's word is asked each time.
+  other.sha256.clear();
+  other.size = 0;
+  EXPECT_EQ(io::read_file(client->package_file(other, cache).value()).value(), io::read_file(package).value());
 }
 
 TEST(Server, RefusesAnAddressThatIsInUse) {

@@ -144,7 +144,27 @@ Result<PlannedWrite> tag(const Route& route, std::string_view body) {
   if (target.application.name != route.application) {
     return fail(ErrorKind::bad_data, "Mismatch between application from URL and application from release_id.");
   }
-  return planned([target, name](const store::Reader& reader) { return Index(reader).tag(target, name); }, 200);
+  auto move = std::make_shared<inventory::TagMove>();
+  PlannedWrite write;
+  write.job.decide = [target, name, move](const store::Reader& reader) -> Result<Writes> {
+    TRY(Writes writes, Index(reader).tag(target, name));
+    TRY(*move, Index(reader).move_of(target, name));
+    return writes;
+  };
+  write.answer = [move](const Result<>& done) {
+    if (!done) return error_response(done.error());
+    Response response = empty_response(200).with("X-Escape-Tag-To", move->to);
+    return move->from.empty() ? std::move(response) : std::move(response).with("X-Escape-Tag-From", move->from);
+  };
+  return write;
+}
+
+Result<PlannedWrite> remove_tag(const Route& route, const Target& target) {
+  const auto tag = target.query.find("tag");
+  if (tag == target.query.end()) return fail(ErrorKind::bad_data, "Missing tag");
+  return planned([application = release::ApplicationId{route.project, route.application}, tag = tag->second](
+                     const store::Reader& reader) { return Index(reader).remove_tag(application, tag); },
+                 200);
 }
 
 }  // namespace
@@ -162,6 +182,8 @@ Result<PlannedWrite> plan_write(const Route& route, const Target& target, std::s
       return reserve(route, target, body, now);
     case RouteName::tags:
       return tag(route, body);
+    case RouteName::remove_tag:
+      return remove_tag(route, target);
     default:
       return fail(ErrorKind::internal, "not a writing route");
   }

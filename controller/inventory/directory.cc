@@ -77,12 +77,29 @@ class DirectoryInventory : public Client {
     });
   }
 
-  Result<> tag(const release::ReleaseQuery& target, std::string_view tag) override {
-    return write([&](const Index& index) { return index.tag(target, tag); });
+  Result<TagMove> tag(const release::ReleaseQuery& target, std::string_view tag) override {
+    TagMove move;
+    TRYV(write([&](const Index& index) -> Result<Writes> {
+      TRY(Writes writes, index.tag(target, tag));
+      TRY(move, index.move_of(target, tag));
+      return writes;
+    }));
+    return move;
+  }
+  Result<std::vector<TaggedVersion>> tags(const release::ApplicationId& application) override {
+    return read<std::vector<TaggedVersion>>([&](const Index& index) { return index.tags(application); });
+  }
+  Result<> remove_tag(const release::ApplicationId& application, std::string_view tag) override {
+    return write([&](const Index& index) { return index.remove_tag(application, tag); });
   }
 
   std::string package_path(const release::ReleaseRecord& record) override {
     return io::absolute_path(packages_.path_of(record.sha256));
+  }
+  Result<std::string> package_file(const release::ReleaseRecord& record, const std::string&) override {
+    std::string file = package_path(record);
+    TRYV(check_digest(file, record));
+    return file;
   }
   std::string base_url() override { return ""; }
 

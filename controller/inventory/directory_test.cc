@@ -42,8 +42,17 @@ TEST(Directory, PublishesOnceAndForEver) {
   EXPECT_EQ(io::list_folder(folder.in("inventory/packages/incoming")).value().size(), 0U);
   EXPECT_EQ(client->resolve(query("prj/app", "latest")).value().sha256, record.sha256);
 
-  ASSERT_TRUE(client->tag(query("prj/app", "latest"), "prod"));
+  EXPECT_EQ(client->tag(query("prj/app", "latest"), "prod").value().to, "1.0");
+  EXPECT_EQ(client->tag(query("prj/app", "prod"), "prod").value().from, "1.0");
   EXPECT_EQ(client->resolve(query("prj/app", "prod")).value().id, record.id);
+  EXPECT_EQ(client->tags({"prj", "app"}).value(), (std::vector<TaggedVersion>{{"prod", "1.0"}}));
+  ASSERT_TRUE(client->remove_tag({"prj", "app"}, "prod"));
+  EXPECT_EQ(client->resolve(query("prj/app", "prod")).error().kind, ErrorKind::not_found);
+
+  const std::string file = client->package_file(record, "").value();
+  EXPECT_EQ(io::sha256_of_file(file).value(), record.sha256);
+  ASSERT_TRUE(io::write_file(file, "damaged"));
+  EXPECT_EQ(client->package_file(record, "").error().kind, ErrorKind::bad_data);
   EXPECT_EQ(client->versions({"prj", "app"}).value().size(), 1U);
 }
 

@@ -9,6 +9,7 @@
 #include "shared/codec/codec.h"
 #include "shared/codec/domain.h"
 #include "shared/io/digest.h"
+#include "shared/io/files.h"
 
 /// The one file of this folder that needs libcurl (target escape_inventory_client), so that programs without HTTP stay
 /// light.
@@ -105,16 +106,77 @@ class HttpInventory : public Client {
     return upload(id, package_file);
   }
 
-  Result<> tag(const ReleaseQuery& target, std::string_view tag) override {
+  Result<TagMove> tag(const ReleaseQuery& target, std::string_view tag) override {
     const Asked asked{"Couldn't tag '" + to_string(target) + "' with '" + std::string(tag) + "'", Missing::other};
     io::HttpRequest request = make("POST", in_application(target.application) + "tags/");
     request.body = codec::to_json(Value::Object{{"release_id", to_string(target)}, {"tag", tag}});
-    return send_for_success(request, asked);
+    TRY(const io::HttpResponse response, send(request, asked));
+    if (response.status != 200) return fail(error_of(asked, response.status, response.body));
+    return TagMove{std::string(response.header("x-escape-tag-from")), std::string(response.header("x-escape-tag-to"))};
+  }
+
+  Result<std::vector<TaggedVersion>> tags(const ApplicationId& application) override {
+    const std::string what = "Couldn't list the tags of '" + to_string(application) + "'";
+    TRY(const io::HttpResponse response,
+        send(make("GET", in_application(application) + "tags/"), {what, Missing::application, application}));
+    if (is_no_route(response)) return fail(cannot_do(what));
+    if (response.status != 200) {
+      return fail(error_of({what, Missing::application, application}, response.status, response.body));
+    }
+    TRY(const Value value, parse(response, what));
+    if (!value.as_object()) return fail(not_understood(what));
+    std::vector<TaggedVersion> tags;
+    for (const auto& [tag, version] : *value.as_object()) {
+      if (!version.as_string()) return fail(not_understood(what));
+      tags.push_back({tag, *version.as_string()});
+    }
+    return tags;
+  }
+
+  Result<> remove_tag(const ApplicationId& application, std::string_view tag) override {
+    const std::string what = "Couldn't remove the tag '" + std::string(tag) + "' of '" + to_string(application) + "'";
+    const Asked asked{what, Missing::other};
+    TRY(const io::HttpResponse response,
+        send(make("DELETE", in_application(application) + "tags/?tag=" + percent_encoded(tag)), asked));
+    if (is_no_route(response)) return fail(cannot_do(what));
+    if (response.status == 404) {
+      return fail(ErrorKind::not_found,
+                  what + ", because there is no such tag in the Inventory at '" + options_.url + "/'.",
+                  "`escape inventory query -p " + application.project + " -a " + application.name +
+                      " --tags` lists the tags that there are.");
+    }
+    if (response.status != 200) return fail(error_of(asked, response.status, response.body));
+    return ok();
   }
 
   std::string package_path(const release::ReleaseRecord& record) override {
     return std::string(api) + in_application(record.id.application) + "versions/v" + record.id.version.text() +
            "/download";
+  }
+  Result<std::string> package_file(const release::ReleaseRecord& record, const std::string& cache) override {
+    const std::string id = to_string(record.id);
+    // Without a digest only the server can say what the package is today.
+    std::string name = record.sha256.empty() ? io::sha256_of(options_.url + " " + id) : record.sha256;
+    std::string file = io::join_path(cache, name + ".tgz");
+    if (!record.sha256.empty() && io::exists(file) && check_digest(file, record)) return file;
+    TRYV(io::make_folders(cache, 0700));
+    const std::string part = io::temporary_sibling(file);
+    const auto fetch = [&]() -> Result<> {
+      TRYV(io::download({.url = options_.url + package_path(record),
+                         .file = part,
+                         .token = options_.token,
+                         .user = options_.user,
+                         .password = options_.password,
+                         .insecure_skip_verify = options_.insecure_skip_verify,
+                         .expected_size = record.size}));
+      TRYV(check_digest(part, record));
+      return io::rename(part, file);
+    };
+    if (Result<> fetched = fetch(); !fetched) {
+      (void)io::remove_all(part);
+      return fail(std::move(fetched).error().in("Couldn't download the package of '" + id + "'"));
+    }
+    return file;
   }
   std::string base_url() override { return options_.url; }
 
@@ -188,6 +250,14 @@ class HttpInventory : public Client {
     return http_error(asked, options_.url, status, body);
   }
 
+  /// The router's answer, which is not that of a route that found nothing.
+  static bool is_no_route(const io::HttpResponse& response) {
+    return response.status == 404 && trimmed(response.body) == "404 page not found";
+  }
+  Error cannot_do(const std::string& what) const {
+    return {ErrorKind::refused, what + ", because the Inventory at '" + options_.url + "/' can't do that.",
+            "It is the original's, or an older one of ours."};
+  }
   Error not_understood(const std::string& what) const {
     return {ErrorKind::bad_data, what + ", because the answer of '" + options_.url + "' is not that of an inventory",
             "Check the address of the inventory: `escape config profile`."};

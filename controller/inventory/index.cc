@@ -104,6 +104,36 @@ Result<release::ReleaseRecord> Index::resolve(const ReleaseQuery& query) const {
       {query.application, std::move(version)}, std::move(entry->sha256), entry->size, std::move(entry->metadata)};
 }
 
+Result<std::vector<TaggedVersion>> Index::tags(const ApplicationId& application) const {
+  TRY(const auto unit, rows::find_unit(reader_, application));
+  if (!unit) {
+    return fail(ErrorKind::not_found,
+                "The application '" + to_string(application) + "' could not be found in " + place_ + ".",
+                "`escape inventory query -p " + application.project + "` lists the applications that there are.");
+  }
+  std::vector<TaggedVersion> tags;
+  std::optional<Error> broken;
+  const std::string prefix = keys::tags_of(application);
+  TRYV(reader_.scan(store::Table::inventory, prefix, store::end_of_prefix(prefix), store::Reader::Order::ascending,
+                    [&](std::string_view key, std::string_view bytes) {
+                      Result<std::string> version = rows::read_tag(bytes);
+                      if (!version) {
+                        broken = std::move(version).error();
+                        return false;
+                      }
+                      tags.push_back({std::string(key.substr(prefix.size())), std::move(version).value()});
+                      return true;
+                    }));
+  if (broken) return fail(std::move(*broken));
+  return tags;
+}
+
+Result<TagMove> Index::move_of(const ReleaseQuery& target, std::string_view tag) const {
+  TRY(const release::ReleaseRecord record, resolve(target));
+  TRY(auto before, rows::find_tag(reader_, target.application, tag));
+  return TagMove{std::move(before).value_or(""), record.id.version.text()};
+}
+
 Result<std::optional<Version>> Index::previous(const ReleaseId& id) const {
   const std::string visible = keys::visible_of(id.application);
   const std::string order = visible + release::sort_key(id.version);

@@ -111,6 +111,39 @@ TEST_F(Semantics, TagsMoveAndDoNotFollow) {
             "The application '_/nope' could not be found in the inventory.");
 }
 
+TEST_F(Semantics, TagsAreListedMovedAndRemoved) {
+  const release::ApplicationId application{"ns-one", "app-a"};
+  EXPECT_TRUE(inventory.index().tags(application).value().empty());
+  inventory.commit(inventory.index().tag(query("ns-one/app-a", "v0.2"), "stable"));
+  inventory.commit(inventory.index().tag(query("ns-one/app-a", "v0.5"), "a b/c"));
+  // Neither another application's tags nor those of one whose name begins alike.
+  inventory.publish("ns-one/app-a-b-v1");
+  inventory.commit(inventory.index().tag(query("ns-one/app-a-b", "v1"), "other"));
+  EXPECT_EQ(inventory.index().tags(application).value(),
+            (std::vector<TaggedVersion>{{"a b/c", "0.5"}, {"stable", "0.2"}}));
+
+  const TagMove move = inventory.index().move_of(query("ns-one/app-a", "a b/c"), "stable").value();
+  EXPECT_EQ(move.from, "0.2");
+  EXPECT_EQ(move.to, "0.5");
+  EXPECT_EQ(inventory.index().move_of(query("ns-one/app-a", "stable"), "new").value().from, "");
+
+  const Error gone = inventory.index().remove_tag(application, "none").error();
+  EXPECT_EQ(gone.message, "The application 'ns-one/app-a' has no tag 'none'.");
+  EXPECT_EQ(gone.hint, "It has: a b/c, stable.");
+  inventory.commit(inventory.index().remove_tag(application, "a b/c"));
+  EXPECT_EQ(inventory.index().tags(application).value(), (std::vector<TaggedVersion>{{"stable", "0.2"}}));
+  EXPECT_EQ(inventory.index().tags({"ns-one", "nope"}).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(inventory.index().remove_tag({"ns-one", "nope"}, "x").error().kind, ErrorKind::not_found);
+}
+
+TEST_F(Semantics, ATagIsOneLineOfText) {
+  for (const std::string& bad :
+       {std::string("a\nb"), std::string("a\0b", 3), std::string("\xff"), std::string(257, 'a')}) {
+    EXPECT_EQ(inventory.index().tag(query("ns-one/app-a", "latest"), bad).error().message,
+              "The tag '…' is not allowed.");
+  }
+}
+
 TEST_F(Semantics, ListsProjectsAndApplications) {
   inventory.publish("zed/other-v1");
   EXPECT_EQ(inventory.index().projects().value(), (std::vector<std::string>{"ns-one", "zed"}));

@@ -1,7 +1,10 @@
+#include <algorithm>
+
 #include "controller/inventory/inventory.h"
 #include "controller/inventory/keys.h"
 #include "controller/inventory/overlay.h"
 #include "controller/inventory/rows.h"
+#include "shared/base/text.h"
 
 /// The writing half of Index: each function decides over the reader and returns the rows to commit.
 namespace escape::inventory {
@@ -14,6 +17,7 @@ using Writes = std::vector<store::Write>;
 
 /// Bounds what a client can make us keep for a number that may never be used.
 constexpr std::size_t max_holder = 256;
+constexpr std::size_t longest_tag = 256;
 
 Error already_exists(const ReleaseId& id) {
   return {ErrorKind::conflict, "Release " + without_project(id) + " already exists",
@@ -164,8 +168,11 @@ Result<Writes> Index::completed(Entry entry, std::string_view sha256, std::uint6
 
 Result<Writes> Index::tag(const release::ReleaseQuery& target, std::string_view tag) const {
   const auto as_query = release::parse_version_query(tag);
-  if (!as_query || !std::holds_alternative<release::Tag>(as_query.value())) {
-    return fail(ErrorKind::bad_data, "The tag '" + std::string(tag) + "' is not allowed.",
+  // A tag is part of a key, and of lines that people read.
+  const bool is_line = tag.size() <= longest_tag && is_valid_utf8(tag) &&
+                       std::ranges::none_of(tag, [](unsigned char c) { return c < ' ' || c == 0x7F; });
+  if (!as_query || !std::holds_alternative<release::Tag>(as_query.value()) || !is_line) {
+    return fail(ErrorKind::bad_data, "The tag '" + std::string(is_line ? tag : "…") + "' is not allowed.",
                 "A tag is a word such as 'stable'; it may not read as a version.");
   }
   Result<release::ReleaseRecord> record = resolve(target);
@@ -182,6 +189,18 @@ Result<Writes> Index::tag(const release::ReleaseQuery& target, std::string_view 
   return fail(ErrorKind::not_found,
               "The referenced version '" + version + "' couldn't be tagged, because it couldn't be found.",
               std::move(record).error().hint);
+}
+
+Result<Writes> Index::remove_tag(const release::ApplicationId& application, std::string_view tag) const {
+  TRY(const std::vector<TaggedVersion> there, tags(application));
+  if (std::ranges::find(there, tag, &TaggedVersion::tag) != there.end()) {
+    return Writes{rows::remove_tag(application, tag)};
+  }
+  std::vector<std::string> names;
+  for (const TaggedVersion& each : there) names.push_back(each.tag);
+  return fail(ErrorKind::not_found,
+              "The application '" + to_string(application) + "' has no tag '" + std::string(tag) + "'.",
+              names.empty() ? "It has no tags." : "It has: " + join(names, ", ") + ".");
 }
 
 Result<Writes> Index::count_download(const ReleaseId& id, std::uint64_t count) const {

@@ -17,6 +17,18 @@
 /// queries only once its package is stored, synced and its SHA-256 recorded in the same row; then it never changes.
 namespace escape::inventory {
 
+/// A tag and the version that it points to.
+struct TaggedVersion {
+  std::string tag;
+  std::string version;
+  friend bool operator==(const TaggedVersion&, const TaggedVersion&) = default;
+};
+/// What setting a tag did. Both are empty when the inventory does not say (the original's).
+struct TagMove {
+  std::string from;  ///< empty: the tag is new
+  std::string to;
+};
+
 /// A registered release, visible (`sha256` set) or still waiting for its package.
 struct Entry {
   release::Metadata metadata;
@@ -70,6 +82,12 @@ class Index {
                                             std::uint64_t size) const;
   /// Moves or sets a tag to what `target` resolves to.
   Result<std::vector<store::Write>> tag(const release::ReleaseQuery& target, std::string_view tag) const;
+  /// What `tag` will do.
+  Result<TagMove> move_of(const release::ReleaseQuery& target, std::string_view tag) const;
+  /// By name. not_found when there is no such application.
+  Result<std::vector<TaggedVersion>> tags(const release::ApplicationId& application) const;
+  /// not_found, with the tags that there are.
+  Result<std::vector<store::Write>> remove_tag(const release::ApplicationId& application, std::string_view tag) const;
   Result<std::vector<store::Write>> count_download(const release::ReleaseId& id, std::uint64_t count = 1) const;
 
   static constexpr Millis pending_for{15 * 60 * 1000};
@@ -118,6 +136,8 @@ class PackageFolder {
 /// What an upload must be: a gzip'd tar whose "<name>-v<version>/release.json" parses and names the same release.
 /// Error: bad_data saying what does not fit.
 Result<> check_package(const std::string& file, const release::ReleaseId& id);
+/// Whether the file is the record's package. Error: bad_data "The package of … has the digest …, expected …".
+Result<> check_digest(const std::string& file, const release::ReleaseRecord& record);
 
 /// What `escape` and the job engine ask of an inventory, wherever it is. Thread: one.
 class Client {
@@ -134,10 +154,16 @@ class Client {
                                       std::string_view holder) = 0;
   /// Register and upload; visible when it returns. Repeating the same is fine.
   virtual Result<> publish(const release::Metadata& metadata, const std::string& package_file) = 0;
-  virtual Result<> tag(const release::ReleaseQuery& target, std::string_view tag) = 0;
+  virtual Result<TagMove> tag(const release::ReleaseQuery& target, std::string_view tag) = 0;
+  /// By name. Error: refused when the inventory cannot tell (the original's).
+  virtual Result<std::vector<TaggedVersion>> tags(const release::ApplicationId& application) = 0;
+  virtual Result<> remove_tag(const release::ApplicationId& application, std::string_view tag) = 0;
   /// Where an agent on this machine or elsewhere gets the package: an absolute file path or an URL path
   /// ("/api/v1/inventory/p/units/n/versions/v1.0/download").
   virtual std::string package_path(const release::ReleaseRecord& record) = 0;
+  /// The package as a file of this machine, its size and digest checked where the record has them; downloaded into
+  /// `cache` when it is elsewhere. Errors: bad_data for another package than the record's, and those of `io::download`.
+  virtual Result<std::string> package_file(const release::ReleaseRecord& record, const std::string& cache) = 0;
   /// The base URL that `package_path` is relative to; empty when that is a file path.
   virtual std::string base_url() = 0;
 };

@@ -41,6 +41,7 @@ std::string of_downloads(const release::ApplicationId& application, std::string_
   return with(in_application("d/", application), version);
 }
 
+std::string tags_of(const release::ApplicationId& application) { return in_application("g/", application); }
 std::string units_of(std::string_view project) { return in_project("u/", project); }
 std::string visible_of(const release::ApplicationId& application) { return in_application("v/", application); }
 std::string taken_of(const release::ApplicationId& application) { return in_application("k/", application); }

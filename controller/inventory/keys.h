@@ -29,6 +29,8 @@ std::string of_reservation(const release::ApplicationId& application, std::strin
 std::string of_tag(const release::ApplicationId& application, std::string_view tag);
 std::string of_downloads(const release::ApplicationId& application, std::string_view version);
 
+/// Prefix of an application's tags.
+std::string tags_of(const release::ApplicationId& application);
 /// Prefix of the units of a project.
 std::string units_of(std::string_view project);
 /// Prefix of an application's visible or taken versions, and of its reservations.

@@ -1,6 +1,8 @@
 #include "controller/inventory/inventory.h"
 #include "shared/codec/domain.h"
 #include "shared/io/archive.h"
+#include "shared/io/digest.h"
+#include "shared/io/files.h"
 
 namespace escape::inventory {
 namespace {
@@ -31,6 +33,20 @@ Result<> check_package(const std::string& file, const release::ReleaseId& id) {
   TRYV(check_same("version", inside.value().version, id.version.text()));
   TRYV(check_same("project", inside.value().project, id.application.project));
   return ok();
+}
+
+Result<> check_digest(const std::string& file, const release::ReleaseRecord& record) {
+  const std::string package = "The package of '" + to_string(record.id) + "' has ";
+  const std::string hint = "Nothing was unpacked. Check the inventory's copy.";
+  TRY(const std::uint64_t size, io::file_size(file));
+  if (record.size != 0 && size != record.size) {
+    return fail(ErrorKind::bad_data,
+                package + std::to_string(size) + " bytes, expected " + std::to_string(record.size) + ".", hint);
+  }
+  if (record.sha256.empty()) return ok();
+  TRY(const std::string digest, io::sha256_of_file(file));
+  if (digest == record.sha256) return ok();
+  return fail(ErrorKind::bad_data, package + "the digest " + digest + ", expected " + record.sha256 + ".", hint);
 }
 
 }  // namespace escape::inventory

@@ -196,6 +196,13 @@ Result<std::optional<std::string>> find_tag(const store::Reader& reader, const r
   if (!row) return std::optional<std::string>{};
   return std::optional(std::move(row->version));
 }
+Result<std::string> read_tag(std::string_view bytes) {
+  TRY(TagTarget row, from_row<TagTarget>(bytes));
+  return std::move(row.version);
+}
+store::Write remove_tag(const release::ApplicationId& application, std::string_view tag) {
+  return {store::Table::inventory, keys::of_tag(application, tag), std::nullopt};
+}
 store::Write write_tag(const release::ApplicationId& application, std::string_view tag, std::string_view version) {
   return put(keys::of_tag(application, tag), to_row(TagTarget{std::string(version)}));
 }

@@ -45,6 +45,8 @@ store::Write write_reservation(const release::ApplicationId& application, std::s
 
 Result<std::optional<std::string>> find_tag(const store::Reader& reader, const release::ApplicationId& application,
                                             std::string_view tag);
+Result<std::string> read_tag(std::string_view bytes);  ///< the version
+store::Write remove_tag(const release::ApplicationId& application, std::string_view tag);
 store::Write write_tag(const release::ApplicationId& application, std::string_view tag, std::string_view version);
 
 Result<std::uint64_t> read_downloads(const store::Reader& reader, const release::ApplicationId& application,
