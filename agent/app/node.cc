@@ -97,7 +97,7 @@ struct Node::Impl {
         runs({options.supervisor_path.empty() ? runner::default_supervisor_path() : options.supervisor_path,
               options.inherit_environment},
              *journal),
-        packages(options.data_folder, io::download),
+        packages(options.data_folder, options.download ? options.download : io::download),
         fetcher(packages, waker),
         facts(read_host_facts()),
         session(context, {options.endpoint, options.server_key, options.keys}, options.limits, session_events()) {}

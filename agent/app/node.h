@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -8,6 +9,7 @@
 #include "protocol/transport/transport.h"
 #include "shared/base/crypto.h"
 #include "shared/base/result.h"
+#include "shared/io/http_client.h"
 
 namespace escape::agent {
 
@@ -23,6 +25,8 @@ struct NodeOptions {
   std::string supervisor_path{};          ///< empty: beside the running program
   bool inherit_environment = false;       ///< scripts get this process's environment (workspace, embedded)
   bool notifies_service_manager = false;  ///< READY, STATUS and WATCHDOG to systemd: daemons only
+  /// How packages are fetched; empty: `io::download`.
+  std::function<Result<>(const io::Download&)> download{};
   protocol::ClientSession::Limits limits{};
 };
 

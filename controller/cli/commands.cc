@@ -55,7 +55,7 @@ constexpr std::array all_commands{
     Command{"config", "list-profiles", "The names of all profiles", describe_config_list},
     Command{"config", "set-profile", "Use another profile from now on", describe_config_set},
     Command{"config", "create-profile", "Make a profile", describe_config_create},
-    Command{"login", "", "Enrol at a controller with a token", describe_login},
+    Command{"login", "", "Enrol at a controller with a token, or log in to an inventory", describe_login},
     Command{"deps", "fetch", "Fetch the dependencies of the plan", describe_later},
     Command{"errands", "list", "Errands of a deployment", describe_errands_list},
     Command{"errands", "run", "Run an errand of a deployment", describe_errands_run},

@@ -1,5 +1,6 @@
 #include "controller/cli/config.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "shared/base/text.h"
@@ -117,27 +118,33 @@ void fill_defaults(Profile& profile) {
   if (profile.local_inventory_base_dir.empty()) {
     profile.local_inventory_base_dir = io::join_path(config_folder(), ".inventory");
   }
-  const auto from_environment = [](std::string& field, const char* name) {
-    if (field.empty()) field = environment_variable(name);
+  const std::string server = environment_variable("ESCAPE_API_SERVER");
+  if (!profile.uses_server_inventory() || (!server.empty() && server != profile.api_server)) return;
+  const auto lend = [&](std::string& field, std::string_view field_name, const char* variable) {
+    std::string value = environment_variable(variable);
+    if (!field.empty() || value.empty()) return;
+    field = std::move(value);
+    profile.lent.emplace_back(field_name);
   };
-  if (profile.uses_server_inventory()) {
-    from_environment(profile.escape_auth_token, "ESCAPE_AUTH_TOKEN");
-    from_environment(profile.basic_auth_username, "BASIC_AUTH_USERNAME");
-    from_environment(profile.basic_auth_password, "BASIC_AUTH_PASSWORD");
-  }
+  lend(profile.escape_auth_token, "escape_auth_token", "ESCAPE_AUTH_TOKEN");
+  // Half of a login from here and half from there fits nobody.
+  if (!profile.basic_auth_username.empty() || !profile.basic_auth_password.empty()) return;
+  lend(profile.basic_auth_username, "basic_auth_username", "BASIC_AUTH_USERNAME");
+  lend(profile.basic_auth_password, "basic_auth_password", "BASIC_AUTH_PASSWORD");
 }
 
 /// What the file holds: not what the environment lent and not the defaults, which may change.
 Value::Object stored_profile(const Profile& profile) {
   Value::Object object;
   const auto text = [&](std::string_view name, const std::string& value, const std::string& not_this = {}) {
-    if (!value.empty() && value != not_this) object.set(name, value);
+    if (value.empty() || value == not_this || std::ranges::find(profile.lent, name) != profile.lent.end()) return;
+    object.set(name, value);
   };
   text("inventory_type", profile.inventory_type);
   text("api_server", profile.api_server);
-  text("escape_auth_token", profile.escape_auth_token, environment_variable("ESCAPE_AUTH_TOKEN"));
-  text("basic_auth_username", profile.basic_auth_username, environment_variable("BASIC_AUTH_USERNAME"));
-  text("basic_auth_password", profile.basic_auth_password, environment_variable("BASIC_AUTH_PASSWORD"));
+  text("escape_auth_token", profile.escape_auth_token);
+  text("basic_auth_username", profile.basic_auth_username);
+  text("basic_auth_password", profile.basic_auth_password);
   if (profile.insecure_skip_verify) object.set("insecure_skip_verify", true);
   text("state_path", profile.state_path);
   text("local_inventory_base_dir", profile.local_inventory_base_dir, io::join_path(config_folder(), ".inventory"));

@@ -36,7 +36,8 @@ Result<> save_config(const Config& config);
 /// The text that save_config writes.
 std::string to_yaml(const Config& config);
 
-/// A new profile: `api_server` from $ESCAPE_API_SERVER. Secrets of the environment are used but never written down.
+/// A new profile: `api_server` from $ESCAPE_API_SERVER. Secrets of the environment are used but never written down,
+/// and only with the server that the environment names, if it names one.
 Profile make_profile(std::string name);
 
 /// Error: bad_configuration "Referenced profile 'x' was not found in the Escape configuration file."

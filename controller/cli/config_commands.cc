@@ -2,6 +2,7 @@
 
 #include "controller/cli/commands.h"
 #include "controller/cli/common_flags.h"
+#include "controller/cli/inventory_login.h"
 #include "controller/cli/remote_link.h"
 #include "controller/cli/views.h"
 #include "protocol/session/token.h"
@@ -16,6 +17,7 @@ namespace {
 struct ConfigFlags {
   std::string name;
   bool as_json = false;
+  bool keep_secrets = false;
 };
 
 struct LoginFlags {
@@ -25,6 +27,17 @@ struct LoginFlags {
   std::string name;
   std::string target_profile;
   std::string url;
+  std::string user;
+  std::string password;
+  std::string method;
+  bool insecure_skip_verify = false;
+
+  bool is_for_inventory() const {
+    return !url.empty() || !user.empty() || !password.empty() || !method.empty() || insecure_skip_verify;
+  }
+  bool is_for_controller() const {
+    return !controller.empty() || !token.empty() || !token_file.empty() || !name.empty();
+  }
 };
 
 constexpr int default_clients_port = 7772;
@@ -101,7 +114,9 @@ Result<int> create_profile(Invocation& run, const ConfigFlags& flags) {
     return fail(ErrorKind::conflict, "Profile already exists",
                 "`escape config set-profile " + flags.name + "` switches to it.");
   }
-  config->profiles[flags.name] = make_profile(flags.name);
+  Profile profile = make_profile(flags.name);
+  if (flags.keep_secrets) profile.lent.clear();
+  config->profiles[flags.name] = std::move(profile);
   TRYV(save_config(*config));
   print_text(run, "Profile '" + flags.name + "' has been created.", flags.as_json);
   return 0;
@@ -121,28 +136,27 @@ Result<std::string> token_text(Invocation& run, const LoginFlags& flags) {
   return fail(ErrorKind::usage, "Missing token.",
               "escape login --token TOKEN (or --token-file FILE, or --token - to read it from the input). An "
               "administrator makes "
-              "one with `escape principals invite NAME`; a controller's first start prints one.");
+              "one with `escape principals invite NAME`; a controller's first start prints one. An inventory needs "
+              "none: escape login --url URL");
+}
+
+/// The profile that the login is stored in: --target-profile, made if missing, else the one in use.
+Result<std::string> profile_to_log_in(Invocation& run, const Config& config, const LoginFlags& flags) {
+  if (!flags.target_profile.empty()) return flags.target_profile;
+  TRY(const Profile* profile,
+      find_profile(config, run.globals().profile.empty() ? config.current : run.globals().profile));
+  return profile->name;
 }
 
 /// Makes a key pair here and has the controller enrol its public half. The pair is on the disk before it is sent, so a
 /// lost answer loses nothing: logging in again with the same token and pair gives the same answer.
-Result<int> login(Invocation& run, const LoginFlags& flags) {
-  if (!flags.url.empty()) {
-    return fail(ErrorKind::refused,
-                "Logging in to the original's Inventory (--url) comes with a later version of Escape.",
-                "For an inventory without login, make a profile with ESCAPE_API_SERVER=" + flags.url +
-                    " escape config create-profile NAME.");
-  }
+Result<int> enrol(Invocation& run, const LoginFlags& flags) {
   TRY(const std::string text, token_text(run, flags));
   TRY(const protocol::InvitationToken token, protocol::parse_token(text));
   const std::string address = flags.controller.empty() ? token.address : flags.controller;
   TRY(const std::string endpoint, transport::tcp_endpoint(address, default_clients_port));
   TRY(Config * config, run.config());
-  std::string name = flags.target_profile.empty() ? run.globals().profile : flags.target_profile;
-  if (name.empty()) name = config->current;
-  if (flags.target_profile.empty() && !config->profiles.contains(name)) {
-    TRYV(find_profile(*config, name));
-  }
+  TRY(const std::string name, profile_to_log_in(run, *config, flags));
 
   const std::string key_file =
       io::join_path(io::parent_path(io::absolute_path(config->path)),
@@ -179,6 +193,57 @@ Result<int> login(Invocation& run, const LoginFlags& flags) {
   return 0;
 }
 
+/// Nothing is stored unless the inventory has let us in. From then on the profile uses that inventory, whatever it used
+/// before.
+Result<int> log_in_to_inventory(Invocation& run, const LoginFlags& flags) {
+  TRYV(run.need_full_program());
+  InventoryLogin asked{.url = {},
+                       .user = flags.user,
+                       .password = flags.password,
+                       .method = flags.method,
+                       .insecure_skip_verify = flags.insecure_skip_verify};
+  TRY(asked.url, checked_inventory_url(flags.url));
+  TRY(Config * config, run.config());
+  TRY(const std::string name, profile_to_log_in(run, *config, flags));
+  const auto found = config->profiles.find(name);
+  Profile profile = found == config->profiles.end() ? make_profile(name) : found->second;
+  if (profile.is_remote()) {
+    return fail(
+        ErrorKind::refused,
+        "The profile '" + name + "' has a controller, and its releases come from that controller's inventory.",
+        "Use a profile of its own for this inventory: escape login --url " + asked.url + " --target-profile NAME");
+  }
+  if (flags.password == "-") asked.password = run.console().read_line().value_or("");
+  TRY(Credentials credentials, log_in(asked, run.console(), run.web()));
+
+  profile.inventory_type = "remote";
+  profile.api_server = asked.url;
+  profile.insecure_skip_verify = asked.insecure_skip_verify;
+  profile.escape_auth_token = std::move(credentials.token);
+  profile.basic_auth_username = std::move(credentials.user);
+  profile.basic_auth_password = std::move(credentials.password);
+  profile.lent.clear();
+  const bool has_token = !profile.escape_auth_token.empty();
+  config->profiles[name] = std::move(profile);
+  if (!flags.target_profile.empty()) config->current = name;
+  TRYV(save_config(*config));
+  if (has_token) run.console().err("\nSuccessfully retrieved and stored an authentication token.\n");
+  run.console().err("Successfully logged in to " + asked.url + " (profile '" + name + "').\n");
+  return 0;
+}
+
+Result<int> login(Invocation& run, const LoginFlags& flags) {
+  if (!flags.is_for_inventory()) return enrol(run, flags);
+  if (flags.is_for_controller()) {
+    return fail(ErrorKind::usage, "A login is at a controller (--token) or at an inventory (--url), not at both.",
+                "Run the command twice, with a --target-profile for each.");
+  }
+  if (flags.url.empty()) {
+    return fail(ErrorKind::usage, "Missing --url.", "escape login --url https://inventory.example.org");
+  }
+  return log_in_to_inventory(run, flags);
+}
+
 std::shared_ptr<ConfigFlags> with_json(Syntax& syntax) {
   auto flags = std::make_shared<ConfigFlags>();
   add_json(syntax, flags->as_json);
@@ -212,6 +277,8 @@ void describe_config_set(Syntax& syntax) {
 void describe_config_create(Syntax& syntax) {
   auto flags = with_json(syntax);
   syntax.required_argument("NAME", flags->name, "The profile to make");
+  syntax.flag("--keep-secrets", flags->keep_secrets,
+              "Write ESCAPE_AUTH_TOKEN and BASIC_AUTH_* of the environment into the file");
   syntax.action([flags](Invocation& run) { return create_profile(run, *flags); });
 }
 
@@ -223,8 +290,15 @@ void describe_login(Syntax& syntax) {
   syntax.option("--name", flags->name, "NAME", "Your name there, when the invitation has none");
   syntax.option("--target-profile", flags->target_profile, "NAME",
                 "Store it in this profile, made if missing, and use it");
-  syntax.option("-e,--url", flags->url, "URL", "The original's Inventory (a later version)");
+  syntax.option("-e,--url", flags->url, "URL", "Log in to this inventory instead, and take releases from there");
+  syntax.option("-u,--username", flags->user, "NAME", "With --url: who you are; asked for when needed");
+  syntax.option("-p,--password", flags->password, "PASSWORD",
+                "With --url: - reads it from the input; anything else is seen by whoever lists processes");
+  syntax.option("--auth-method", flags->method, "NAME",
+                "With --url: the method's name or type, when there are several");
+  syntax.flag("-i,--insecure-skip-verify", flags->insecure_skip_verify, "With --url: do not check its certificate");
   syntax.example("escape login --controller ctl.example.org:7772 --token ESC1-...");
+  syntax.example("escape login --url https://inventory.example.org --target-profile team");
   syntax.action([flags](Invocation& run) { return login(run, *flags); });
 }
 

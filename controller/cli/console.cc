@@ -1,9 +1,11 @@
 #include "controller/cli/console.h"
 
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 
 namespace escape::cli {
@@ -27,6 +29,43 @@ bool wants_plain() {
   const char* terminal = std::getenv("TERM");
   return is_set("NO_COLOR") || is_set("CI") || (terminal && std::string_view(terminal) == "dumb");
 }
+
+volatile sig_atomic_t caught_signal = 0;
+void catch_signal(int signal) { caught_signal = signal; }
+
+/// The terminal without echo while it lives. A signal that would end the program ends it only once the echo is back:
+/// a shell does not always repair its terminal.
+class WithoutEcho {
+ public:
+  WithoutEcho() {
+    if (::tcgetattr(STDIN_FILENO, &before_) != 0) return;
+    struct sigaction action{};
+    action.sa_handler = catch_signal;  // no SA_RESTART: the read ends
+    ::sigaction(SIGINT, &action, &interrupt_before_);
+    ::sigaction(SIGTERM, &action, &terminate_before_);
+    caught_signal = 0;
+    termios silent = before_;
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    is_silent_ = ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0;
+    is_catching_ = true;
+  }
+  ~WithoutEcho() {
+    if (is_silent_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
+    if (!is_catching_) return;
+    ::sigaction(SIGINT, &interrupt_before_, nullptr);
+    ::sigaction(SIGTERM, &terminate_before_, nullptr);
+    if (caught_signal != 0) ::raise(caught_signal);
+  }
+  WithoutEcho(const WithoutEcho&) = delete;
+  WithoutEcho& operator=(const WithoutEcho&) = delete;
+
+ private:
+  termios before_{};
+  struct sigaction interrupt_before_{};
+  struct sigaction terminate_before_{};
+  bool is_silent_ = false;
+  bool is_catching_ = false;
+};
 
 }  // namespace
 
@@ -52,6 +91,16 @@ std::optional<std::string> RealConsole::read_line() {
     if (byte == '\n') return line;
     line += byte;
   }
+}
+
+std::optional<std::string> RealConsole::read_secret() {
+  std::optional<std::string> line;
+  {
+    const WithoutEcho silent;
+    line = read_line();
+  }
+  if (has_input_terminal) err("\n");  // the newline that was typed is not shown either
+  return line;
 }
 
 }  // namespace escape::cli

@@ -16,6 +16,8 @@ class Console {
   virtual void err(std::string_view text) = 0;
   /// The next line of the input without its newline; nothing at its end.
   virtual std::optional<std::string> read_line() = 0;
+  /// The same, not shown on the terminal while it is typed.
+  virtual std::optional<std::string> read_secret() = 0;
 
   bool has_input_terminal = false;
   bool has_error_terminal = false;   ///< colours and live lines are allowed on `err`
@@ -30,6 +32,7 @@ class RealConsole : public Console {
   void out(std::string_view text) override;
   void err(std::string_view text) override;
   std::optional<std::string> read_line() override;
+  std::optional<std::string> read_secret() override;
 };
 
 }  // namespace escape::cli

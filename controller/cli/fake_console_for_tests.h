@@ -18,10 +18,15 @@ class FakeConsole : public Console {
     typed.pop_front();
     return line;
   }
+  std::optional<std::string> read_secret() override {
+    ++secrets;
+    return read_line();
+  }
 
   std::string printed;
   std::string told;
   std::deque<std::string> typed;
+  int secrets = 0;  ///< how often something was asked for that must not be shown
 };
 
 }  // namespace escape::cli

@@ -157,6 +157,11 @@ struct Cli {
   std::vector<PackFile> packed;
   FakeController controller;
   FakeConsole console;
+  Web web{.send = [](const io::HttpRequest& request) -> Result<io::HttpResponse> {
+            return fail(ErrorKind::unreachable, "there is no '" + request.url + "' in this test");
+          },
+          .open_browser = [](const std::string&) -> Result<> { return ok(); },
+          .pause = [](Millis) {}};
   Cli() {
     controller.end.phase = protocol::JobPhase::settled;
     controller.end.outcome = protocol::JobOutcome::ok;
@@ -178,6 +183,7 @@ struct Cli {
       packed = std::move(files);
       return ok();
     };
+    wiring.web = web;
     arguments.insert(arguments.begin(), {"-c", "/nonexistent/escape-test-config"});
     return run_command(arguments, wiring, console, nullptr);
   }

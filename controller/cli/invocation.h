@@ -50,6 +50,9 @@ class Invocation {
   /// changed.
   Result<> need_full_program();
 
+  /// Only after `need_full_program`.
+  const Web& web() const { return wiring_.web; }
+
   transport::Context& transport_context();
   /// How long to look for a controller.
   Millis patience() const;

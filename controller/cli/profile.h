@@ -32,6 +32,8 @@ struct Profile {
   std::optional<ControllerAddress> controller{};
   std::string key_file{};  ///< the person's CURVE keys for `controller`
   Value::Object other{};   ///< what this version does not know, kept for the next write
+  /// Fields that hold a secret of the environment: used, never written.
+  std::vector<std::string> lent{};
 
   /// Whether releases come from `api_server` instead of the user's own inventory.
   bool uses_server_inventory() const;

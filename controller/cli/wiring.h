@@ -11,6 +11,7 @@
 #include "protocol/messages/client.h"
 #include "shared/base/result.h"
 #include "shared/io/archive.h"
+#include "shared/io/http_client.h"
 
 /// What the command line is made of. The thin program `escape` leaves the functions of `Wiring` empty and hands over to
 /// the full program (libexec/escape/escape-embedded), which runs the same `run` with all of them.
@@ -47,6 +48,14 @@ struct WorkspaceAgent {
   virtual ~WorkspaceAgent() = default;
 };
 
+/// The web beside an inventory's own requests: logging in to one.
+struct Web {
+  std::function<Result<io::HttpResponse>(const io::HttpRequest&)> send;
+  /// Shows a page to the person; returns at once.
+  std::function<Result<>(const std::string& url)> open_browser;
+  std::function<void(Millis)> pause;
+};
+
 struct Wiring {
   std::function<Result<std::unique_ptr<Link>>(const Profile&, Access)> open_embedded;
   std::function<Result<std::unique_ptr<WorkspaceAgent>>(Link&, const Profile&, const std::string& workspace)>
@@ -54,6 +63,7 @@ struct Wiring {
   /// `Link*` is null when the profile's own inventory is meant and no controller is needed to find it.
   std::function<Result<std::unique_ptr<InventoryAccess>>(const Profile&, Link*)> open_inventory;
   std::function<Result<>(const std::string& target, const std::string& top, std::vector<PackFile>)> pack;
+  Web web{};
 };
 
 /// The whole program: parses, runs one command, prints, and gives the exit code. Never throws.

@@ -9,8 +9,9 @@ namespace {
 
 class HashedInventory : public inventory::Client {
  public:
-  HashedInventory(std::unique_ptr<inventory::Client> inner, std::string folder, std::string token)
-      : inner_(std::move(inner)), folder_(std::move(folder)), token_(std::move(token)) {}
+  HashedInventory(std::unique_ptr<inventory::Client> inner, std::string folder,
+                  std::function<Result<>(const io::Download&)> download)
+      : inner_(std::move(inner)), folder_(std::move(folder)), download_(std::move(download)) {}
 
   Result<std::vector<std::string>> projects() override { return inner_->projects(); }
   Result<std::vector<std::string>> applications(std::string_view project) override {
@@ -58,7 +59,7 @@ class HashedInventory : public inventory::Client {
     TRYV(io::make_folders(folder_, 0700));
     // Always anew: nothing but these bytes says whether they are still the same.
     TRYV(io::remove_all(file));
-    TRYV(io::download({.url = inner_->base_url() + inner_->package_path(record), .file = file, .token = token_}));
+    TRYV(download_({.url = inner_->base_url() + inner_->package_path(record), .file = file}));
     TRY(record.sha256, io::sha256_of_file(file));
     TRY(record.size, io::file_size(file));
     return io::remove_all(file);
@@ -66,14 +67,14 @@ class HashedInventory : public inventory::Client {
 
   std::unique_ptr<inventory::Client> inner_;
   std::string folder_;
-  std::string token_;
+  std::function<Result<>(const io::Download&)> download_;
 };
 
 }  // namespace
 
 std::unique_ptr<inventory::Client> with_digests(std::unique_ptr<inventory::Client> inner, std::string folder,
-                                                std::string token) {
-  return std::make_unique<HashedInventory>(std::move(inner), std::move(folder), std::move(token));
+                                                std::function<Result<>(const io::Download&)> download) {
+  return std::make_unique<HashedInventory>(std::move(inner), std::move(folder), std::move(download));
 }
 
 }  // namespace escape::embedded

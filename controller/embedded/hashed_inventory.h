@@ -1,9 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "controller/inventory/inventory.h"
+#include "shared/io/http_client.h"
 
 namespace escape::embedded {
 
@@ -11,6 +13,6 @@ namespace escape::embedded {
 /// hashed when it is resolved, so that what is deployed and promoted is named to the byte here too. One that gives
 /// digests is passed through.
 std::unique_ptr<inventory::Client> with_digests(std::unique_ptr<inventory::Client> inner, std::string folder,
-                                                std::string token);
+                                                std::function<Result<>(const io::Download&)> download);
 
 }  // namespace escape::embedded

@@ -1,3 +1,8 @@
+#include <fcntl.h>
+#include <spawn.h>
+#include <unistd.h>
+
+#include <cstring>
 #include <thread>
 
 #include "agent/app/node.h"
@@ -7,6 +12,7 @@
 #include "shared/base/log.h"
 #include "shared/io/archive.h"
 #include "shared/io/files.h"
+#include "shared/io/http_client.h"
 #include "shared/io/service.h"
 
 /// The full `escape`: the thin program hands over to it for everything that needs a controller inside, an inventory or
@@ -15,7 +21,26 @@ namespace {
 
 using namespace escape;
 
+std::string without_final_slash(std::string url) {
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
 std::string host_of(const std::string& address) { return address.substr(0, address.rfind(':')); }
+
+/// Downloads as whom the profile is logged in as; other servers than its own are not told.
+std::function<Result<>(const io::Download&)> download_as(const cli::Profile& profile) {
+  return [profile](const io::Download& asked) {
+    io::Download download = asked;
+    if (profile.uses_server_inventory() && asked.url.starts_with(without_final_slash(profile.api_server) + "/")) {
+      download.token = profile.escape_auth_token;
+      download.user = profile.basic_auth_username;
+      download.password = profile.basic_auth_password;
+      download.insecure_skip_verify = profile.insecure_skip_verify;
+    }
+    return io::download(download);
+  };
+}
 
 std::unique_ptr<inventory::Client> server_inventory(const cli::Profile& profile) {
   inventory::HttpOptions options{.url = profile.api_server,
@@ -23,8 +48,7 @@ std::unique_ptr<inventory::Client> server_inventory(const cli::Profile& profile)
                                  .user = profile.basic_auth_username,
                                  .password = profile.basic_auth_password,
                                  .insecure_skip_verify = profile.insecure_skip_verify};
-  return embedded::with_digests(inventory::connect_http(std::move(options)), ".escape/downloads",
-                                profile.escape_auth_token);
+  return embedded::with_digests(inventory::connect_http(std::move(options)), ".escape/downloads", download_as(profile));
 }
 
 Result<std::unique_ptr<inventory::Client>> own_inventory(const cli::Profile& profile) {
@@ -58,6 +82,7 @@ Result<std::unique_ptr<cli::Link>> open_embedded(const cli::Profile& profile, cl
   options.folder = io::absolute_path(".");
   TRY(options.inventory, own_inventory(profile));
   options.inventory_url = options.inventory->base_url();
+  options.download = download_as(profile);
   return access == cli::Access::write ? embedded::open_workspace(std::move(options))
                                       : embedded::read_workspace(std::move(options));
 }
@@ -111,14 +136,34 @@ Result<std::unique_ptr<inventory::Client>> open_inventory(const cli::Profile& pr
   return own_inventory(profile);
 }
 
+/// Its output would only be in the way, and how it ends says nothing about whether a page was shown.
+Result<> open_browser(const std::string& url) {
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  std::string program = "xdg-open", page = url;
+  char* arguments[] = {program.data(), page.data(), nullptr};
+  pid_t child = 0;
+  const int error = ::posix_spawnp(&child, program.c_str(), &actions, nullptr, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error == 0) return ok();
+  return fail(ErrorKind::not_found, "xdg-open: " + std::string(std::strerror(error)));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  return cli::run(argc, argv,
-                  {.open_embedded = open_embedded,
-                   .join_workspace = join_workspace,
-                   .open_inventory = open_inventory,
-                   .pack = [](const std::string& target, const std::string& top, std::vector<cli::PackFile> files) {
-                     return io::pack_archive(target, top, std::move(files));
-                   }});
+  cli::Wiring wiring;
+  wiring.open_embedded = open_embedded;
+  wiring.join_workspace = join_workspace;
+  wiring.open_inventory = open_inventory;
+  wiring.pack = [](const std::string& target, const std::string& top, std::vector<cli::PackFile> files) {
+    return io::pack_archive(target, top, std::move(files));
+  };
+  wiring.web = {.send = io::http, .open_browser = open_browser, .pause = [](Millis pause) {
+                  std::this_thread::sleep_for(pause);
+                }};
+  return cli::run(argc, argv, wiring);
 }

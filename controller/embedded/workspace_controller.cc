@@ -68,6 +68,7 @@ agent::NodeOptions node_options(const WorkspaceOptions& options) {
   node.workspace = options.folder;
   node.supervisor_path = io::join_path(io::program_folder(), "escape-supervisor");
   node.inherit_environment = true;
+  node.download = options.download;
   // The controller is in this very process: it is there from the first try on.
   node.limits.first_retry = Millis{10};
   return node;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -7,6 +8,7 @@
 #include "controller/inventory/inventory.h"
 #include "shared/base/result.h"
 #include "shared/io/files.h"
+#include "shared/io/http_client.h"
 
 namespace escape::embedded {
 
@@ -18,6 +20,8 @@ struct WorkspaceOptions {
   std::string folder;                            ///< the workspace
   std::unique_ptr<inventory::Client> inventory;  ///< the user's own, or a remote one
   std::string inventory_url;                     ///< of a remote one; empty for the user's own
+  /// How the agent fetches packages from there; empty: without any credentials.
+  std::function<Result<>(const io::Download&)> download{};
 };
 
 /// One process at a time works in a workspace: waits for another one and says so on stderr.
