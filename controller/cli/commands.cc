@@ -32,6 +32,8 @@ constexpr std::array all_commands{
     Command{"state", "export", "The whole state in the original's JSON", describe_state_export},
     Command{"state", "show-providers", "Providers of an environment", describe_state_providers},
     Command{"inventory", "query", "Projects, applications, versions and releases", describe_inventory_query},
+    Command{"pull", "", "Unpack releases below ./deps, with all that they need", describe_pull},
+    Command{"deps", "fetch", "The same for what the plan depends on and extends", describe_deps_fetch},
     Command{"tag", "", "Put a tag on a release, or take it off", describe_tag},
     Command{"jobs", "list", "What was asked for, newest first", describe_jobs_list},
     Command{"jobs", "show", "One job and its tasks", describe_jobs_show},
@@ -56,10 +58,8 @@ constexpr std::array all_commands{
     Command{"config", "set-profile", "Use another profile from now on", describe_config_set},
     Command{"config", "create-profile", "Make a profile", describe_config_create},
     Command{"login", "", "Enrol at a controller with a token, or log in to an inventory", describe_login},
-    Command{"deps", "fetch", "Fetch the dependencies of the plan", describe_later},
     Command{"errands", "list", "Errands of a deployment", describe_errands_list},
     Command{"errands", "run", "Run an errand of a deployment", describe_errands_run},
-    Command{"pull", "", "Fetch and unpack releases", describe_later},
 };
 
 std::vector<std::string> nouns() {

@@ -79,6 +79,8 @@ void describe_login(Syntax& syntax);
 void describe_tag(Syntax& syntax);
 void describe_errands_list(Syntax& syntax);
 void describe_errands_run(Syntax& syntax);
+void describe_pull(Syntax& syntax);
+void describe_deps_fetch(Syntax& syntax);
 void describe_later(Syntax& syntax);
 
 }  // namespace escape::cli

@@ -183,6 +183,9 @@ struct Cli {
       packed = std::move(files);
       return ok();
     };
+    wiring.unpack = [](const std::string& archive, const std::string& top, const std::string& folder) -> Result<> {
+      return io::unpack_archive(archive, top, folder);
+    };
     wiring.web = web;
     arguments.insert(arguments.begin(), {"-c", "/nonexistent/escape-test-config"});
     return run_command(arguments, wiring, console, nullptr);

@@ -117,7 +117,7 @@ Result<> Invocation::pack(const std::string& target, const std::string& top, std
 
 Result<> Invocation::need_full_program() {
   if (wiring_.open_embedded && wiring_.open_inventory && wiring_.join_workspace && wiring_.pack && wiring_.unpack &&
-      wiring_.web.send) {
+      wiring_.unpack && wiring_.web.send) {
     return ok();
   }
   return hand_over(argv_);

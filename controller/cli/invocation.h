@@ -46,6 +46,10 @@ class Invocation {
   /// Kept until the command ends.
   Result<> join_workspace(const std::string& folder);
   Result<> pack(const std::string& target, const std::string& top, std::vector<PackFile> files);
+  /// Only after `need_full_program`, as `io::unpack_archive`.
+  Result<> unpack(const std::string& archive, const std::string& top, const std::string& folder) {
+    return wiring_.unpack(archive, top, folder);
+  }
   /// Hands over to the full program unless this one can do everything already. Call before anything is printed or
   /// changed.
   Result<> need_full_program();

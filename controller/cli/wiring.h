@@ -63,6 +63,8 @@ struct Wiring {
   /// `Link*` is null when the profile's own inventory is meant and no controller is needed to find it.
   std::function<Result<std::unique_ptr<InventoryAccess>>(const Profile&, Link*)> open_inventory;
   std::function<Result<>(const std::string& target, const std::string& top, std::vector<PackFile>)> pack;
+  /// As `io::unpack_archive`.
+  std::function<Result<>(const std::string& archive, const std::string& top, const std::string& folder)> unpack{};
   Web web{};
 };
 

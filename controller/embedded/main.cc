@@ -162,6 +162,9 @@ int main(int argc, char** argv) {
   wiring.pack = [](const std::string& target, const std::string& top, std::vector<cli::PackFile> files) {
     return io::pack_archive(target, top, std::move(files));
   };
+  wiring.unpack = [](const std::string& archive, const std::string& top, const std::string& folder) {
+    return io::unpack_archive(archive, top, folder);
+  };
   wiring.web = {.send = io::http, .open_browser = open_browser, .pause = [](Millis pause) {
                   std::this_thread::sleep_for(pause);
                 }};

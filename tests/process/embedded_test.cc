@@ -73,6 +73,55 @@ TEST_F(Embedded, QuickStart) {
   EXPECT_FALSE(has(run({"status"}).out, "quickstart/hello-world"));
 }
 
+TEST_F(Embedded, ATagIsAVersionWhereverOneIsAskedFor) {
+  write_plan();
+  ASSERT_EQ(run({"run", "release"}).exit_status, 0);
+  ASSERT_EQ(run({"run", "release"}).exit_status, 0);
+  ASSERT_EQ(run({"tag", "quickstart/hello-world-v0.0.0", "stable"}).all(), "");
+  const Ran deployed = run({"run", "deploy", "quickstart/hello-world:stable", "-e", "stage"});
+  ASSERT_EQ(deployed.exit_status, 0) << deployed.all();
+  EXPECT_TRUE(has(deployed.err, "Successfully deployed quickstart/hello-world-v0.0.0")) << deployed.err;
+  // Another tag as the source: the original refuses it.
+  ASSERT_EQ(run({"tag", "quickstart/hello-world:stable", "older"}).all(), "");
+  const Ran moved = run({"tag", "quickstart/hello-world-latest", "stable"});
+  EXPECT_EQ(moved.err, "The tag 'stable' of quickstart/hello-world moved from v0.0.0 to v0.0.1.\n");
+  const std::vector<std::string> list{"inventory", "query", "-p", "quickstart", "-a", "hello-world", "--tags"};
+  EXPECT_EQ(run(list).out, "older v0.0.0\nstable v0.0.1\n");
+
+  write_text(workspace() + "/escape.yml",
+             "name: quickstart/user\nversion: 1.0\ndepends: [\"quickstart/hello-world:stable as a\"]\nextends: "
+             "[\"quickstart/hello-world:older as b\"]\n");
+  const Ran preview = run({"plan", "preview"});
+  EXPECT_TRUE(has(preview.out, "\"release_id\": \"quickstart/hello-world-v0.0.1\"")) << preview.all();
+  EXPECT_TRUE(has(preview.out, "\"quickstart/hello-world-v0.0.0\"")) << preview.all();
+
+  const Ran bad = run({"tag", "quickstart/hello-world-latest", "v1.0"});
+  EXPECT_NE(bad.exit_status, 0);
+  EXPECT_TRUE(has(bad.err, "The tag 'v1.0' is not allowed.")) << bad.err;
+  ASSERT_EQ(run({"tag", "--remove", "quickstart/hello-world", "older"}).all(), "");
+  EXPECT_EQ(run(list).out, "stable v0.0.1\n");
+  const Ran gone = run({"run", "deploy", "quickstart/hello-world:older", "-e", "stage"});
+  EXPECT_EQ(gone.exit_status, 1) << gone.all();
+}
+
+TEST_F(Embedded, PullAndDepsFetchUnpackFromTheOwnInventory) {
+  write_plan();
+  ASSERT_EQ(run({"run", "release"}).exit_status, 0);
+  const Ran pulled = run({"pull", "quickstart/hello-world-latest"});
+  EXPECT_EQ(pulled.exit_status, 0) << pulled.all();
+  EXPECT_EQ(pulled.err, "Fetching dependency quickstart/hello-world-latest.\n✔️ Dependencies have been fetched.\n");
+  EXPECT_EQ(read_text(workspace() + "/deps/quickstart/hello-world/deploy.sh"), read_text(workspace() + "/deploy.sh"));
+  fs::remove_all(workspace() + "/deps");
+  write_text(workspace() + "/escape.yml",
+             "name: quickstart/user\nversion: 1.0\nextends: [quickstart/hello-world-latest]\n");
+  const Ran fetched = run({"deps", "fetch"});
+  EXPECT_EQ(fetched.exit_status, 0) << fetched.all();
+  EXPECT_EQ(
+      fetched.err,
+      "Compile: Fetching dependency quickstart/hello-world-v0.0.0.\nCompile: ✔️ Dependencies have been fetched.\n");
+  EXPECT_TRUE(fs::exists(workspace() + "/deps/quickstart/hello-world/deploy.sh"));
+}
+
 /// Every file below a folder with its size and when it was changed.
 std::map<std::string, std::pair<std::uintmax_t, fs::file_time_type>> files_below(const std::string& folder) {
   std::map<std::string, std::pair<std::uintmax_t, fs::file_time_type>> files;

@@ -68,6 +68,30 @@ TEST(MainJob, ReleaseDeployPromoteAcrossThreeHosts) {
   EXPECT_TRUE(has(status.out, "0.0.0")) << status.out;
 }
 
+TEST(MainJob, TagsAndPullThroughTheController) {
+  Cluster cluster({"test"});
+  cluster.write_hello_world();
+  ASSERT_EQ(cluster.escape({"run", "release"}).exit_status, 0);
+  ASSERT_EQ(cluster.escape({"run", "release"}).exit_status, 0);
+  const Ran tagged = cluster.escape({"tag", "quickstart/hello-world-v0.0.0", "stable"});
+  ASSERT_EQ(tagged.exit_status, 0) << tagged.all();
+  EXPECT_EQ(tagged.all(), "");
+  const Ran deployed = cluster.escape({"run", "deploy", "quickstart/hello-world:stable", "-e", "test"});
+  ASSERT_EQ(deployed.exit_status, 0) << deployed.all();
+  EXPECT_TRUE(has(deployed.err, "Successfully deployed quickstart/hello-world-v0.0.0")) << deployed.err;
+  const Ran moved = cluster.escape({"tag", "quickstart/hello-world-latest", "stable"});
+  EXPECT_EQ(moved.err, "The tag 'stable' of quickstart/hello-world moved from v0.0.0 to v0.0.1.\n");
+  const std::vector<std::string> list{"inventory", "query", "-p", "quickstart", "-a", "hello-world", "--tags"};
+  EXPECT_EQ(cluster.escape(list).out, "stable v0.0.1\n");
+  const Ran pulled = cluster.escape({"pull", "quickstart/hello-world:stable"});
+  EXPECT_EQ(pulled.exit_status, 0) << pulled.all();
+  EXPECT_EQ(read_text(cluster.workspace() + "/deps/quickstart/hello-world/deploy.sh"),
+            read_text(cluster.workspace() + "/deploy.sh"));
+  EXPECT_EQ(cluster.escape({"tag", "--remove", "quickstart/hello-world", "stable"}).all(), "");
+  EXPECT_EQ(cluster.escape(list).out, "Inventory returned 0 results.\n");
+  EXPECT_EQ(cluster.escape({"run", "deploy", "quickstart/hello-world:stable", "-e", "test"}).exit_status, 1);
+}
+
 TEST(MainJob, DynamicVersionsAndConverge) {
   Cluster cluster({"test", "stage"});
   cluster.write_hello_world();
