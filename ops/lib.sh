@@ -23,7 +23,7 @@ build_packages=(
   libyaml-cpp-dev nlohmann-json3-dev libspdlog-dev libfmt-dev libmicrohttpd-dev libcurl4-openssl-dev libarchive-dev
   libkainjow-mustache-dev libsodium-dev libssl-dev libcli11-dev libgtest-dev libgmock-dev iproute2 procps
 )
-test_packages=(curl git libbenchmark-dev faketime)
+test_packages=(curl git libbenchmark-dev faketime zsh fish)
 check_packages=(clang-19 clang-tidy-19 clang-format-19)
 fuzz_packages=(clang-19 libclang-rt-19-dev)
 

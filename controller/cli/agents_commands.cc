@@ -161,14 +161,14 @@ Result<int> invite_principal(Invocation& run, const EnrolFlags& flags) {
 
 void describe_agents_list(Syntax& syntax) {
   auto flags = std::make_shared<EnrolFlags>();
-  syntax.option("-e,--environment", flags->environment, "NAME", "Of this environment");
+  syntax.option("-e,--environment", flags->environment, "ENVIRONMENT", "Of this environment");
   add_json(syntax, flags->as_json);
   syntax.action([flags](Invocation& run) { return list_agents(run, *flags); });
 }
 
 void describe_agents_invite(Syntax& syntax) {
   auto flags = std::make_shared<EnrolFlags>();
-  syntax.option("-e,--environment", flags->environment, "NAME", "The environment of the new host");
+  syntax.option("-e,--environment", flags->environment, "ENVIRONMENT", "The environment of the new host");
   syntax.option("-n,--name", flags->name, "NAME", "Its name (its host name)");
   syntax.repeated("--label", flags->labels, "NAME=VALUE", "A label; repeat");
   syntax.option("--valid-for", flags->valid_for, "DURATION", "How long the token is good (24h)");
@@ -194,8 +194,8 @@ void describe_principals_list(Syntax& syntax) {
 void describe_principals_invite(Syntax& syntax) {
   auto flags = std::make_shared<EnrolFlags>();
   syntax.required_argument("NAME", flags->name, "The person's or tool's name");
-  syntax.option("--role", flags->role, "ROLE", "admin, operator (default) or reader");
-  syntax.repeated("-e,--environment", flags->environments, "NAME", "An operator's environments (all); repeat");
+  syntax.option("--role", flags->role, "admin|operator|reader", "What they may do (operator)");
+  syntax.repeated("-e,--environment", flags->environments, "ENVIRONMENT", "An operator's environments (all); repeat");
   syntax.option("--valid-for", flags->valid_for, "DURATION", "How long the token is good (24h)");
   add_json(syntax, flags->as_json);
   syntax.action([flags](Invocation& run) { return invite_principal(run, *flags); });
@@ -203,7 +203,7 @@ void describe_principals_invite(Syntax& syntax) {
 
 void describe_principals_remove(Syntax& syntax) {
   auto flags = std::make_shared<EnrolFlags>();
-  syntax.required_argument("NAME", flags->name, "Whose key is taken away");
+  syntax.required_argument("PRINCIPAL", flags->name, "Whose key is taken away");
   syntax.action([flags](Invocation& run) {
     return tell_done(run, protocol::request::RemovePrincipal{flags->name}, flags->name + " was removed.");
   });

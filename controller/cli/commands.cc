@@ -58,6 +58,7 @@ constexpr std::array all_commands{
     Command{"config", "set-profile", "Use another profile from now on", describe_config_set},
     Command{"config", "create-profile", "Make a profile", describe_config_create},
     Command{"login", "", "Enrol at a controller with a token, or log in to an inventory", describe_login},
+    Command{"completion", "", "Print the completion script of a shell", describe_completion},
     Command{"errands", "list", "Errands of a deployment", describe_errands_list},
     Command{"errands", "run", "Run an errand of a deployment", describe_errands_run},
 };
@@ -128,7 +129,6 @@ std::string root_help() {
   std::string text =
       "Escape deploys immutable packages to environments.\n\nUsage: escape COMMAND [flags]\n\nCommands:\n";
   for (const Command& command : all_commands) {
-    if (command.describe == describe_later) continue;
     std::string name(command.noun);
     if (!command.verb.empty()) name += " " + std::string(command.verb);
     text += "  " + padded(name, 25) + std::string(command.summary) + "\n";

@@ -81,6 +81,6 @@ void describe_errands_list(Syntax& syntax);
 void describe_errands_run(Syntax& syntax);
 void describe_pull(Syntax& syntax);
 void describe_deps_fetch(Syntax& syntax);
-void describe_later(Syntax& syntax);
+void describe_completion(Syntax& syntax);
 
 }  // namespace escape::cli

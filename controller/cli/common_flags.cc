@@ -1,5 +1,6 @@
 #include "controller/cli/common_flags.h"
 
+#include "controller/cli/invocation.h"
 #include "shared/release/release_id.h"
 
 namespace escape::cli {
@@ -9,12 +10,13 @@ void add_plan(Syntax& syntax, CommonFlags& flags) {
 }
 
 void add_environment(Syntax& syntax, CommonFlags& flags) {
-  syntax.option("-e,--environment", flags.environment, "NAME",
+  syntax.option("-e,--environment", flags.environment, "ENVIRONMENT",
                 flags.environment.empty() ? "The environment" : "The environment (" + flags.environment + ")");
 }
 
 void add_deployment(Syntax& syntax, CommonFlags& flags) {
-  syntax.option("-d,--deployment", flags.deployment, "NAME", "Name of the deployment (the package's project/name)");
+  syntax.option("-d,--deployment", flags.deployment, "DEPLOYMENT",
+                "Name of the deployment (the package's project/name)");
 }
 
 void add_values(Syntax& syntax, CommonFlags& flags) {
@@ -56,6 +58,15 @@ Result<Millis> duration_of_flag(std::string_view flag, const std::string& text) 
 Result<Millis> step_limit(const CommonFlags& flags) {
   if (flags.step_timeout.empty()) return Millis{0};
   return duration_of_flag("--step-timeout", flags.step_timeout);
+}
+
+void add_global_flags(Syntax& syntax, GlobalFlags& globals) {
+  syntax.option("-c,--config", globals.config_file, "FILE", "Configuration file");
+  syntax.option("--profile", globals.profile, "PROFILE", "Use this profile for this command");
+  syntax.option("-l,--level", globals.level, "debug|success|info|warn|error", "Least important message to show (info)");
+  syntax.option("--logger", globals.logger, "default|json", "json: one object per line on stderr");
+  syntax.flag("--collapse-logs", globals.collapse_logs, "On a terminal, overwrite lines that are done with");
+  syntax.option("--timeout", globals.timeout, "DURATION", "Give up waiting after this long; a job goes on");
 }
 
 }  // namespace escape::cli

@@ -28,6 +28,10 @@ void add_json(Syntax& syntax, bool& to);
 /// `-s`, `--use-profile-state` and `-r` of the original: understood, and refused with where the state is now.
 void refuse_state_files(Syntax& syntax);
 
+struct GlobalFlags;
+/// Those that every command takes.
+void add_global_flags(Syntax& syntax, GlobalFlags& globals);
+
 Result<> check_environment(const std::string& name);
 /// A flag that must be a duration. Error: usage, naming the flag.
 Result<Millis> duration_of_flag(std::string_view flag, const std::string& text);

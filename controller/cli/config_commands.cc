@@ -270,7 +270,7 @@ void describe_config_list(Syntax& syntax) {
 
 void describe_config_set(Syntax& syntax) {
   auto flags = with_json(syntax);
-  syntax.required_argument("NAME", flags->name, "The profile to use from now on");
+  syntax.required_argument("PROFILE", flags->name, "The profile to use from now on");
   syntax.action([flags](Invocation& run) { return set_profile(run, *flags); });
 }
 
@@ -288,7 +288,7 @@ void describe_login(Syntax& syntax) {
   syntax.option("--token", flags->token, "TOKEN", "The invitation; - reads it from the input");
   syntax.option("--token-file", flags->token_file, "FILE", "The invitation, from a file");
   syntax.option("--name", flags->name, "NAME", "Your name there, when the invitation has none");
-  syntax.option("--target-profile", flags->target_profile, "NAME",
+  syntax.option("--target-profile", flags->target_profile, "PROFILE",
                 "Store it in this profile, made if missing, and use it");
   syntax.option("-e,--url", flags->url, "URL", "Log in to this inventory instead, and take releases from there");
   syntax.option("-u,--username", flags->user, "NAME", "With --url: who you are; asked for when needed");

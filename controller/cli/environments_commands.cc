@@ -67,14 +67,14 @@ void describe_environments_list(Syntax& syntax) {
 void describe_environments_apply(Syntax& syntax) {
   auto flags = std::make_shared<EnvironmentFlags>();
   syntax.option("-f,--file", flags->file, "FILE", "What it should hold");
-  syntax.option("-e,--environment", flags->name, "NAME", "Which one, when the file doesn't say");
+  syntax.option("-e,--environment", flags->name, "ENVIRONMENT", "Which one, when the file doesn't say");
   syntax.example("escape environments apply -f stage.yml");
   syntax.action([flags](Invocation& run) { return apply(run, *flags); });
 }
 
 void describe_environments_remove(Syntax& syntax) {
   auto flags = std::make_shared<EnvironmentFlags>();
-  syntax.required_argument("NAME", flags->name, "The environment");
+  syntax.required_argument("ENVIRONMENT", flags->name, "The environment");
   syntax.action([flags](Invocation& run) { return remove(run, *flags); });
 }
 

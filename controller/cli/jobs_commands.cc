@@ -200,8 +200,8 @@ Result<int> resolve(Invocation& run, const JobFlags& flags) {
 
 void describe_jobs_list(Syntax& syntax) {
   auto flags = std::make_shared<JobFlags>();
-  syntax.option("-e,--environment", flags->environment, "NAME", "Of this environment");
-  syntax.option("-d,--deployment", flags->deployment, "NAME", "Of this deployment");
+  syntax.option("-e,--environment", flags->environment, "ENVIRONMENT", "Of this environment");
+  syntax.option("-d,--deployment", flags->deployment, "DEPLOYMENT", "Of this deployment");
   syntax.flag("--active", flags->is_active_only, "Only what has not settled");
   syntax.option("--limit", flags->limit, "N", "At most so many (50)");
   syntax.option("--before", flags->before, "JOB", "Older than this one");

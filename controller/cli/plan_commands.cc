@@ -175,13 +175,4 @@ void describe_plan_diff(Syntax& syntax) {
   syntax.action([flags](Invocation& run) { return diff(run, *flags); });
 }
 
-void describe_later(Syntax& syntax) {
-  auto ignored = std::make_shared<std::vector<std::string>>();
-  syntax.arguments("ARGUMENTS", *ignored, "");
-  syntax.action([ignored](Invocation&) -> Result<int> {
-    return fail(ErrorKind::refused, "This command comes with a later version of Escape.",
-                "`escape help` lists what there is.");
-  });
-}
-
 }  // namespace escape::cli

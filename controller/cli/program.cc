@@ -1,10 +1,17 @@
 #include "controller/cli/program.h"
 
+#include <sys/time.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <csignal>
+#include <cstdlib>
 #include <exception>
 
 #include "controller/cli/commands.h"
+#include "controller/cli/common_flags.h"
+#include "controller/cli/completion.h"
 #include "controller/cli/invocation.h"
 #include "shared/base/text.h"
 #include "shared/codec/codec.h"
@@ -69,15 +76,6 @@ Result<Words> find_words(const std::vector<std::string>& arguments) {
   return words;
 }
 
-void add_global_flags(Syntax& syntax, GlobalFlags& globals) {
-  syntax.option("-c,--config", globals.config_file, "FILE", "Configuration file");
-  syntax.option("--profile", globals.profile, "NAME", "Use this profile for this command");
-  syntax.option("-l,--level", globals.level, "LEVEL", "debug, success, info, warn or error");
-  syntax.option("--logger", globals.logger, "FORMAT", "default, or json: one object per line on stderr");
-  syntax.flag("--collapse-logs", globals.collapse_logs, "On a terminal, overwrite lines that are done with");
-  syntax.option("--timeout", globals.timeout, "DURATION", "Give up waiting after this long; a job goes on");
-}
-
 Result<int> run_found(const Command& command, Words words, Invocation& invocation) {
   std::string path(command.noun);
   if (!command.verb.empty()) path += " " + std::string(command.verb);
@@ -114,6 +112,35 @@ Result<int> dispatch(const std::vector<std::string>& arguments, Invocation& invo
   return run_found(*command, std::move(words), invocation);
 }
 
+/// "-c FILE __complete -- WORDS…": the words, when it is that.
+std::optional<std::vector<std::string>> words_to_complete(const std::vector<std::string>& arguments,
+                                                          GlobalFlags& globals) {
+  std::size_t at = 0;
+  if (arguments.size() > 2 && arguments[0] == "-c") {
+    globals.config_file = arguments[1];
+    at = 2;
+  }
+  if (at >= arguments.size() || arguments[at] != complete_command) return std::nullopt;
+  ++at;
+  if (at < arguments.size() && arguments[at] == "--") ++at;
+  return std::vector<std::string>(arguments.begin() + static_cast<std::ptrdiff_t>(at), arguments.end());
+}
+
+/// Nobody waits for a name longer than they would type it. The timer goes on in the full program.
+void end_within_budget() {
+  const char* given = std::getenv("ESCAPE_COMPLETION_TIMEOUT");
+  const Result<Millis> budget = parse_duration(given ? given : "");
+  const Millis limit = budget ? budget.value() : Millis{300};
+  struct sigaction action{};
+  action.sa_handler = [](int) { ::_exit(0); };
+  ::sigaction(SIGALRM, &action, nullptr);
+  itimerval timer{};
+  ::getitimer(ITIMER_REAL, &timer);
+  if (timer.it_value.tv_sec != 0 || timer.it_value.tv_usec != 0) return;
+  timer.it_value = {limit.count() / 1000, (limit.count() % 1000) * 1000};
+  ::setitimer(ITIMER_REAL, &timer, nullptr);
+}
+
 }  // namespace
 
 void print_error(Console& console, const Error& error, bool as_json) {
@@ -133,6 +160,10 @@ void print_error(Console& console, const Error& error, bool as_json) {
 
 int run_command(const std::vector<std::string>& arguments, const Wiring& wiring, Console& console, char** argv) {
   Invocation invocation(wiring, console, argv);
+  if (const auto words = words_to_complete(arguments, invocation.globals())) {
+    for (const std::string& line : completions(invocation, *words)) console.out(line + "\n");
+    return 0;
+  }
   Result<int> code = dispatch(arguments, invocation);
   if (code) return code.value();
   print_error(console, code.error(), invocation.globals().logger == "json");
@@ -142,6 +173,7 @@ int run_command(const std::vector<std::string>& arguments, const Wiring& wiring,
 int run(int argc, char** argv, const Wiring& wiring) {
   RealConsole console;
   try {
+    if (argc > 1 && argv[1] == complete_command) end_within_budget();
     return run_command(std::vector<std::string>(argv + std::min(argc, 1), argv + argc), wiring, console, argv);
   } catch (const std::exception& error) {
     print_error(console, {ErrorKind::internal, std::string("Escape itself failed: ") + error.what(), {}, {}}, false);

@@ -249,8 +249,8 @@ void describe_run_deploy(Syntax& syntax) {
 void describe_run_promote(Syntax& syntax) {
   auto flags = common(syntax);
   add_values(syntax, *flags);
-  syntax.option("--to", flags->to_environment, "NAME", "The environment to promote to");
-  syntax.option("--to-deployment", flags->to_deployment, "NAME", "Name of the deployment there (the same)");
+  syntax.option("--to", flags->to_environment, "ENVIRONMENT", "The environment to promote to");
+  syntax.option("--to-deployment", flags->to_deployment, "DEPLOYMENT", "Name of the deployment there (the same)");
   syntax.flag("-f,--force", flags->force, "Don't ask");
   syntax.example("escape run promote --deployment quickstart/hello-world --environment stage --to live");
   syntax.action([flags](Invocation& run) { return promote(run, *flags); });

@@ -95,7 +95,7 @@ std::string status_matrix(const protocol::reply::Deployments& deployments, bool 
 void describe_status(Syntax& syntax) {
   auto environment = std::make_shared<std::string>();
   auto as_json = std::make_shared<bool>(false);
-  syntax.option("-e,--environment", *environment, "NAME", "Only this environment");
+  syntax.option("-e,--environment", *environment, "ENVIRONMENT", "Only this environment");
   add_json(syntax, *as_json);
   syntax.action([environment, as_json](Invocation& run) { return status(run, *environment, *as_json); });
 }

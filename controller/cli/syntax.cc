@@ -33,6 +33,7 @@ struct Syntax::Impl {
   std::vector<std::unique_ptr<std::string>> ignored_values;
   std::vector<std::unique_ptr<bool>> ignored_flags;
   std::string examples;
+  Shape shape;
 
   Impl(std::string p, std::string summary) : path(std::move(p)), app(std::move(summary), "escape " + path) {}
 
@@ -67,30 +68,39 @@ Syntax::Syntax(std::string path, std::string summary)
 }
 Syntax::~Syntax() = default;
 
+const Syntax::Shape& Syntax::shape() const { return impl_->shape; }
+
 void Syntax::flag(std::string_view names, bool& to, std::string_view help) {
+  impl_->shape.flags.push_back({split(names, ','), "", std::string(help)});
   impl_->app.add_flag(std::string(names), to, std::string(help));
 }
 
 void Syntax::option(std::string_view names, std::string& to, std::string_view placeholder, std::string_view help) {
+  impl_->shape.flags.push_back({split(names, ','), std::string(placeholder), std::string(help)});
   impl_->app.add_option(std::string(names), to, std::string(help))->take_last()->type_name(std::string(placeholder));
 }
 
 void Syntax::repeated(std::string_view names, std::vector<std::string>& to, std::string_view placeholder,
                       std::string_view help) {
+  impl_->shape.flags.push_back({split(names, ','), std::string(placeholder), std::string(help)});
   impl_->app.add_option(std::string(names), to, std::string(help))
       ->allow_extra_args(false)
       ->type_name(std::string(placeholder));
 }
 
 void Syntax::argument(std::string_view name, std::string& to, std::string_view help) {
+  impl_->shape.arguments.emplace_back(name);
   impl_->app.add_option(std::string(name), to, std::string(help))->type_name("");
 }
 
 void Syntax::required_argument(std::string_view name, std::string& to, std::string_view help) {
+  impl_->shape.arguments.emplace_back(name);
   impl_->app.add_option(std::string(name), to, std::string(help))->required()->type_name("");
 }
 
 void Syntax::arguments(std::string_view name, std::vector<std::string>& to, std::string_view help) {
+  impl_->shape.arguments.emplace_back(name);
+  impl_->shape.last_repeats = true;
   impl_->app.add_option(std::string(name), to, std::string(help))->type_name("");
 }
 

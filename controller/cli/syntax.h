@@ -44,6 +44,20 @@ class Syntax {
   void example(std::string_view line);
   void action(Action action);
 
+  /// What the command takes, for completion. A placeholder says what a value is, in a word of the help: ENVIRONMENT,
+  /// JOB, FILE, `a|b` (controller/cli/completion.cc).
+  struct Shape {
+    struct Flag {
+      std::vector<std::string> names;  ///< "-e", "--environment": the long one last
+      std::string placeholder;         ///< empty: it takes no value
+      std::string help;
+    };
+    std::vector<Flag> flags;
+    std::vector<std::string> arguments;  ///< placeholders
+    bool last_repeats = false;
+  };
+  const Shape& shape() const;
+
   struct Parsed {
     Action action;
     std::string help;  ///< not empty: `--help` was asked for, print this instead
