@@ -74,9 +74,10 @@ void Server::Impl::send_to_agent(SessionId id, const protocol::ToAgent& message)
   if (!session) return;
   protocol::TypedBody typed = [&] {
     const auto* offer = std::get_if<protocol::Offer>(&message);
-    if (!offer || !offer->package.workspace.empty()) return protocol::encode(message);
+    if (!offer) return protocol::encode(message);
     protocol::Offer placed = *offer;
-    placed.package.path = inventory->package_path(placed.package);
+    if (placed.package.workspace.empty()) placed.package.path = inventory->package_path(placed.package);
+    for (protocol::PackagePart& part : placed.parts) part.package.path = inventory->package_path(part.package);
     return protocol::encode(protocol::ToAgent(std::move(placed)));
   }();
   const protocol::Envelope envelope{sessions->next_header(*session), std::move(typed.type), std::move(typed.body)};

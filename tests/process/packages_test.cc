@@ -1,0 +1,155 @@
+// Packages that lean on others, on three hosts: what the original's quick start walks through after hello-world
+// (outputs, dependencies, providers, errands, templates, extensions, downloads), with a controller that dies in the
+// middle.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "tests/support/cluster.h"
+
+namespace escape::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+/// Whether the parts come in this order.
+bool has_in_order(const std::string& text, const std::vector<std::string>& parts) {
+  std::size_t at = 0;
+  for (const std::string& part : parts) {
+    at = text.find(part, at);
+    if (at == std::string::npos) return false;
+  }
+  return true;
+}
+
+class Packages : public ::testing::Test {
+ protected:
+  Packages() : cluster({"test", "stage", "live"}) {
+    release(
+        "name: qs/ext\nversion: 1.@\nincludes: [hello.sh, backup.sh]\ndeploy: hello.sh\n"
+        "errands:\n  backup: {description: Saves all, script: backup.sh, inputs: [{id: to, default: disk}]}\n"
+        "templates: [{file: conf.tpl, mapping: {who: $this.inputs.who}}]\n"
+        "inputs: [{id: who, default: ext}]\n",
+        {{"hello.sh", "#!/bin/bash\necho \"Hello $INPUT_who from $(cat deps/qs/ext/conf)\"\n"},
+         {"backup.sh", "#!/bin/bash\necho \"backup of $INPUT_who to $INPUT_to\"\n"},
+         {"conf.tpl", "conf of {{who}}"}});
+    release(
+        "name: qs/db\nversion: 1.@\ninputs: [{id: size}]\noutputs: [{id: url}]\ndeploy: db.sh\n"
+        "destroy: {inline: echo destroying the db}\n",
+        {{"db.sh", "#!/bin/bash\necho run >> " + cluster.folder() +
+                       "/db-runs\necho \"{\\\"url\\\": \\\"db://$INPUT_size\\\"}\" > .escape/outputs.json\n"
+                       "while [ -e " +
+                       cluster.folder() + "/hold ]; do sleep 0.05; done\n"}});
+    release(
+        "name: qs/cluster\nversion: 1.@\nprovides: [kube]\noutputs: [{id: api, default: https://kube}]\n"
+        "deploy: {inline: echo cluster up}\n"
+        "activate_provider: {inline: 'echo \"logging in at $OUTPUT_api\"'}\n"
+        "deactivate_provider: {inline: 'echo \"logging out\"'}\n",
+        {});
+    release(
+        "name: qs/app\nversion: 1.@\nextends: [qs/ext-latest]\ndepends: [qs/db-latest as db]\n"
+        "consumes: [kube as k8s]\ninputs:\n- {id: who, default: World}\n"
+        "- {id: url, default: $db.outputs.url, eval_before_dependencies: false}\n"
+        "- {id: api, default: $k8s.outputs.api}\n"
+        "smoke: {inline: 'echo \"smoke of $INPUT_url at $INPUT_api\"'}\n",
+        {});
+  }
+
+  void release(const std::string& plan, const std::map<std::string, std::string>& files) {
+    for (const auto& [name, text] : files) write_text(cluster.workspace() + "/" + name, text, 0755);
+    write_text(cluster.workspace() + "/escape.yml", plan);
+    const Ran ran = cluster.escape({"run", "release", "--skip-build", "--skip-tests", "--skip-deploy", "-v", "size=1"});
+    ASSERT_EQ(ran.exit_status, 0) << ran.all();
+  }
+  Ran deploy(const std::string& release, const std::string& environment) {
+    return cluster.escape({"run", "deploy", release, "-e", environment, "-v", "size=3"});
+  }
+  int db_runs() const { return count_lines(cluster.folder() + "/db-runs"); }
+
+  Cluster cluster;
+};
+
+TEST_F(Packages, AreDeployedWithAllThatTheyNeedAndPromoted) {
+  const Ran alone = deploy("qs/app-latest", "test");
+  EXPECT_EQ(alone.exit_status, 1) << alone.all();
+  EXPECT_TRUE(has(alone.err, "Missing provider 'k8s' of type 'kube'.")) << alone.all();
+  ASSERT_EQ(cluster.escape({"run", "deploy", "qs/cluster-latest", "-e", "test"}).exit_status, 0);
+  const Ran deployed = deploy("qs/app-latest", "test");
+  ASSERT_EQ(deployed.exit_status, 0) << deployed.all();
+  EXPECT_TRUE(has_in_order(deployed.err, {"Deploying dependency qs/db-v1.0.", "Deployed dependency qs/db-v1.0",
+                                          "Activating provider kube ($k8s)", "logging in at https://kube",
+                                          "Hello World from conf of World", "logging out", "Successfully deployed"}))
+      << deployed.all();
+  EXPECT_EQ(cluster.escape({"state", "show-providers", "-e", "test"}).out, "kube:\n\tqs/cluster\n");
+
+  const Ran smoke = cluster.escape({"run", "smoke", "-d", "qs/app", "-e", "test"});
+  EXPECT_TRUE(has(smoke.err, "smoke of db://3 at https://kube")) << smoke.all();
+  EXPECT_TRUE(has(cluster.escape({"errands", "list", "-d", "qs/app", "-e", "test"}).out, "- backup\n\n  Saves all\n"));
+  const Ran errand = cluster.escape({"errands", "run", "backup", "-d", "qs/app", "-e", "test", "-v", "to=tape"});
+  EXPECT_EQ(errand.exit_status, 0) << errand.all();
+  EXPECT_TRUE(has_in_order(errand.err, {"logging in", "backup of World to tape", "logging out"})) << errand.all();
+  const Ran unknown = cluster.escape({"errands", "run", "bakcup", "-d", "qs/app", "-e", "test"});
+  EXPECT_EQ(unknown.exit_status, 3) << unknown.all();
+
+  ASSERT_EQ(cluster.escape({"run", "deploy", "qs/cluster-latest", "-e", "stage", "-d", "east"}).exit_status, 0);
+  ASSERT_EQ(cluster.escape({"run", "deploy", "qs/cluster-latest", "-e", "stage", "-d", "west"}).exit_status, 0);
+  const std::vector<std::string> promote{"run",   "promote", "-d", "qs/app", "-e", "test",     "--to",
+                                         "stage", "-f",      "-v", "size=5", "-v", "who=Stage"};
+  const Ran several = cluster.escape(promote);
+  EXPECT_TRUE(has(several.err, "There is more than one provider 'k8s' of type 'kube'")) << several.all();
+  std::vector<std::string> chosen = promote;
+  chosen.insert(chosen.end(), {"-p", "k8s=west"});
+  const Ran promoted = cluster.escape(chosen);
+  ASSERT_EQ(promoted.exit_status, 0) << promoted.all();
+  EXPECT_TRUE(has(promoted.err, "Hello Stage from conf of Stage")) << promoted.all();
+  EXPECT_TRUE(
+      has(cluster.escape({"state", "show-deployment", "-d", "qs/app", "-e", "stage"}).out, "\"k8s\": \"west\""));
+
+  const Ran destroyed = cluster.escape({"run", "destroy", "-d", "qs/app", "-e", "test"});
+  EXPECT_EQ(destroyed.exit_status, 0) << destroyed.all();
+  EXPECT_TRUE(
+      has_in_order(destroyed.err, {"Destroying dependency qs/db-v1.0.", "destroying the db", "Destruction complete"}))
+      << destroyed.all();
+}
+
+TEST_F(Packages, AControllerThatDiesWhileADependencyRunsGoesOnWithIt) {
+  ASSERT_EQ(cluster.escape({"run", "deploy", "qs/cluster-latest", "-e", "live"}).exit_status, 0);
+  write_text(cluster.folder() + "/hold", "");
+  Process deploying = cluster.start_escape({"run", "deploy", "qs/app-latest", "-e", "live", "-v", "size=7"}, "deploy");
+  ASSERT_TRUE(eventually([&] { return db_runs() == 1; }));
+  cluster.kill_controller();
+  cluster.start_controller();
+  cluster.kill_agent("live");
+  cluster.start_agent("live");
+  fs::remove(cluster.folder() + "/hold");
+  EXPECT_EQ(deploying.wait(), 0) << read_text(cluster.folder() + "/deploy.err");
+  EXPECT_EQ(db_runs(), 1);
+  EXPECT_TRUE(has(cluster.escape({"state", "show-deployment", "-d", "qs/app", "-e", "live"}).out, "db://7"));
+}
+
+TEST_F(Packages, DownloadsAreFetchedOnTheHostBeforeTheScripts) {
+  const std::string url = "http://" + cluster.address() + ":" + std::to_string(cluster.port("http"));
+  release("name: qs/fetches\nversion: 1.@\ndownloads: [{url: '" + url +
+              "/health', dest: got/health.json}]\n"
+              "deploy: {inline: 'echo \"got $(wc -l < got/health.json) lines, $(ls got)\"'}\n",
+          {});
+  const Ran deployed = cluster.escape({"run", "deploy", "qs/fetches-latest", "-e", "test"});
+  ASSERT_EQ(deployed.exit_status, 0) << deployed.all();
+  EXPECT_TRUE(has_in_order(deployed.err, {"Downloading " + url + "/health to got/health.json",
+                                          "Finished downloading " + url + "/health", "health.json"}))
+      << deployed.all();
+  release("name: qs/fetches\nversion: 1.@\ndownloads: [{url: '" + url +
+              "/no-such-page', dest: page}]\n"
+              "deploy: {inline: 'echo never'}\n",
+          {});
+  const Ran refused = cluster.escape({"run", "deploy", "qs/fetches-latest", "-e", "test"});
+  EXPECT_EQ(refused.exit_status, 1) << refused.all();
+  EXPECT_TRUE(has(refused.err, "Couldn't download '" + url + "/no-such-page'")) << refused.all();
+  EXPECT_FALSE(has(refused.err, "never")) << refused.all();
+}
+
+}  // namespace
+}  // namespace escape::testing
