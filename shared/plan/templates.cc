@@ -27,7 +27,7 @@ using Kind = TemplatePart::Kind;
 /// What one rendering may cost, so that a hostile template ends in an error. People write far below all of these.
 namespace limits {
 /// Of a template or partial: files of configuration.
-constexpr std::size_t text_bytes = 1024 * 1024;
+constexpr std::size_t text_bytes = 1 << 20;
 /// Tags and texts of one file; the library makes some 300 bytes of each.
 constexpr std::size_t parts = 20'000;
 /// Sections within sections of one file, and partials within partials: the library recurses once for each, and keeps
@@ -35,7 +35,7 @@ constexpr std::size_t parts = 20'000;
 constexpr int sections = 32;
 constexpr int partials = 10;
 /// Everything that is written.
-constexpr std::size_t output_bytes = 16 * 1024 * 1024;
+constexpr std::size_t output_bytes = 16 << 20;
 /// About half a second: every tag, text and repetition counts one, each 16 members that are looked through another.
 constexpr std::int64_t steps = 1'000'000;
 constexpr std::size_t members_per_step = 16;
@@ -166,7 +166,7 @@ class Parts : public mustache::basic_context<std::string> {
     if (steps_ < 0) stop("takes too long: sections and partials repeat too much");
   }
 
-  const mustache::data* print(std::string text) {
+  const mustache::data* print(const std::string& text) {
     if (text.size() > bytes_) stop(fmt::format("makes more than {} bytes", limits::output_bytes));
     bytes_ -= text.size();
     printed_ = mustache::data(text);
@@ -183,8 +183,8 @@ class Parts : public mustache::basic_context<std::string> {
       stop(fmt::format("Missing variable \"{}\"", part.text), missing_hint(part));
     }
     if (!value) return print("");
-    std::string text = go_text(*value, limits::value_depth);
-    return print(escape_html_ && !part.raw ? html_escaped(text) : std::move(text));
+    const std::string text = go_text(*value, limits::value_depth);
+    return print(escape_html_ && !part.raw ? html_escaped(text) : text);
   }
 
   std::string missing_hint(const TemplatePart& part) const {

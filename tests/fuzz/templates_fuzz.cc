@@ -10,7 +10,7 @@
 namespace escape::plan {
 namespace {
 
-constexpr std::size_t most_bytes = 16 * 1024 * 1024;
+constexpr std::size_t most_bytes = 16 << 20;
 
 const Value::Object& values() {
   static const Value::Object all{
