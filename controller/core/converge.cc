@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "controller/core/engine.h"
 #include "shared/base/text.h"
@@ -80,7 +81,11 @@ PlannedChange compare(const Candidate& candidate, bool refresh) {
   const release::ReleaseRecord& record = candidate.desired->record.value();
   const std::string to = version_text(record);
   Result<std::vector<std::string>> changed = changed_inputs(candidate, record.metadata);
-  if (!changed) return action(candidate, "error", to, describe(changed.error()));
+  // What others are to give it, it has when its turn comes.
+  const bool leans_on_others = !record.metadata.consumes.empty() || !record.metadata.depends.empty();
+  if (!changed && !(leans_on_others && !stage.last_ok)) {
+    return action(candidate, "error", to, describe(changed.error()));
+  }
   if (stage.status.code == StatusCode::pending || !stage.last_ok)
     return action(candidate, "deploy", to, "not deployed yet");
   if (stage.last_ok->version != to) {
@@ -141,6 +146,88 @@ PlannedChange decide(const Candidate& candidate, bool refresh, Timestamp now) {
 
 }  // namespace
 
+std::map<std::string, std::set<std::string>> needs_of(const State& state, std::string_view environment,
+                                                      const std::vector<DesiredVersion>& desired,
+                                                      const std::vector<PlannedChange>& plan) {
+  std::map<std::string, std::set<std::string>> needs;
+  std::map<std::string, const release::Metadata*> releases;
+  for (const DesiredVersion& one : desired) {
+    if (one.record) releases[one.key.deployment] = &one.record.value().metadata;
+  }
+  std::map<std::string, const PlannedChange*> acting;
+  for (const PlannedChange& change : plan) {
+    if (change.action != "none" && change.action != "wait" && change.action != "error") {
+      acting[change.deployment] = &change;
+    }
+  }
+  const auto is_destroy = [](const PlannedChange& change) { return change.action == "destroy"; };
+  const auto add = [&](const std::string& consumer, const std::string& provider) {
+    auto of_provider = acting.find(provider);
+    auto of_consumer = acting.find(consumer);
+    if (of_provider == acting.end() || of_consumer == acting.end()) return;
+    // What is destroyed goes before what it uses, everything else after it.
+    if (is_destroy(*of_provider->second)) {
+      needs[provider].insert(consumer);
+    } else if (!is_destroy(*of_consumer->second)) {
+      needs[consumer].insert(provider);
+    }
+  };
+  for (const auto& [name, change] : acting) {
+    const state::StageRecord* stage = find_stage(state, {std::string(environment), name}, "deploy");
+    static const std::map<std::string, std::string> none;
+    const std::map<std::string, std::string>& chosen = stage ? stage->providers : none;
+    for (const auto& [variable, provider] : chosen) add(name, state::root_of(provider));
+    auto metadata = releases.find(name);
+    if (metadata == releases.end()) continue;
+    for (const release::Consumer& consumer : metadata->second->consumes) {
+      if (chosen.contains(consumer.variable) || !has_scope(consumer.scopes, release::Scope::deploy)) continue;
+      // Not chosen yet: whatever could be must be there first.
+      for (const auto& [other, provided] : releases) {
+        const bool provides = std::ranges::find(provided->provides, consumer.name) != provided->provides.end();
+        if (provides && other != name) add(name, other);
+      }
+    }
+  }
+  return needs;
+}
+
+namespace {
+
+/// A way from one back to itself: {"a", "b", "a"}.
+std::vector<std::string> find_circle(const std::map<std::string, std::set<std::string>>& needs, std::string from) {
+  std::vector<std::string> way;
+  while (std::ranges::find(way, from) == way.end()) {
+    way.push_back(from);
+    from = *needs.at(from).begin();
+  }
+  way.erase(way.begin(), std::ranges::find(way, from));
+  way.push_back(from);
+  return way;
+}
+
+/// The plan with every change after those that it needs; of those that need each other, an error.
+std::vector<PlannedChange> in_order(std::vector<PlannedChange> plan,
+                                    std::map<std::string, std::set<std::string>> needs) {
+  std::vector<PlannedChange> ordered;
+  while (!plan.empty()) {
+    const auto next =
+        std::ranges::find_if(plan, [&](const PlannedChange& change) { return needs[change.deployment].empty(); });
+    if (next == plan.end()) break;
+    const std::string name = next->deployment;
+    ordered.push_back(std::move(*next));
+    plan.erase(next);
+    for (auto& [other, needed] : needs) needed.erase(name);
+  }
+  for (PlannedChange& change : plan) {
+    change.action = "error";
+    change.reason = "The deployments " + join(find_circle(needs, change.deployment), " → ") + " consume each other.";
+    ordered.push_back(std::move(change));
+  }
+  return ordered;
+}
+
+}  // namespace
+
 std::vector<PlannedChange> plan_converge(const State& state, std::string_view environment,
                                          const std::vector<DesiredVersion>& desired, bool refresh, Timestamp now) {
   std::map<DeploymentKey, const DesiredVersion*> wanted;
@@ -156,7 +243,8 @@ std::vector<PlannedChange> plan_converge(const State& state, std::string_view en
     auto one = wanted.find(row->first);
     plan.push_back(decide({row->second, *stage, of, one == wanted.end() ? nullptr : one->second, state}, refresh, now));
   }
-  return plan;
+  const auto needs = needs_of(state, environment, desired, plan);
+  return in_order(std::move(plan), needs);
 }
 
 Millis retry_delay(int tried) {

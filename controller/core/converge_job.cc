@@ -1,5 +1,7 @@
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "controller/core/engine.h"
 #include "shared/base/text.h"
 #include "shared/codec/domain.h"
@@ -103,6 +105,8 @@ void Core::Impl::make_children(JobId number) {
       plan_converge(rows.state(), job.environment, pass.resolved, job.refresh, now.wall);
   std::map<std::string, const DesiredVersion*> desired;
   for (const DesiredVersion& one : pass.resolved) desired[one.key.deployment] = &one;
+  const auto needs = needs_of(rows.state(), job.environment, pass.resolved, plan);
+  std::map<std::string, JobId> made;
   for (const PlannedChange& change : plan) {
     if (change.action == "none" || change.action == "wait") {
       log_skipped(number, change);
@@ -111,7 +115,14 @@ void Core::Impl::make_children(JobId number) {
       rows.edit(number).failed_deployments.push_back(change.deployment);
     } else {
       auto one = desired.find(change.deployment);
-      make_child(number, change, one == desired.end() ? nullptr : one->second);
+      std::vector<JobId> after;
+      if (auto needed = needs.find(change.deployment); needed != needs.end()) {
+        for (const std::string& name : needed->second) {
+          if (made.contains(name)) after.push_back(made.at(name));
+        }
+      }
+      made[change.deployment] =
+          make_child(number, change, one == desired.end() ? nullptr : one->second, std::move(after));
     }
   }
   if (!children.contains(number)) finish_converge(number);
@@ -129,7 +140,8 @@ void Core::Impl::log_skipped(JobId number, const PlannedChange& change) {
       section);
 }
 
-void Core::Impl::make_child(JobId number, const PlannedChange& change, const DesiredVersion* desired) {
+JobId Core::Impl::make_child(JobId number, const PlannedChange& change, const DesiredVersion* desired,
+                             std::vector<JobId> after) {
   const Job& parent = rows.state().jobs.at(number);
   const DeploymentKey key{parent.environment, change.deployment};
   const state::StageRecord& stage = *find_stage(rows.state(), key, "deploy");
@@ -141,6 +153,7 @@ void Core::Impl::make_child(JobId number, const PlannedChange& change, const Des
   child.principal = parent.principal;
   child.step_time_limit = parent.step_time_limit;
   child.parent = number;
+  child.after = std::move(after);
   if (child.kind == JobKind::destroy) child.stages = {"deploy"};
   const std::string version = child.kind == JobKind::deploy ? change.to : stage.release.version;
   child.release_query = rows.state().deployments.at(key).release + "-v" + version;
@@ -164,7 +177,9 @@ void Core::Impl::make_child(JobId number, const PlannedChange& change, const Des
       section);
   rows.edit(number).children.push_back(child.number);
   children[number].insert(child.number);
+  const JobId made = child.number;
   add_job(std::move(child));
+  return made;
 }
 
 /// A retried converge does what its forerunner did not bring to a good end, with the releases of that one's decision.
@@ -207,8 +222,16 @@ void Core::Impl::child_settled(const Job& child) {
     log(parent, "info", fmt::format("Marking deployment {} to retry in {}.", child.deployment, to_short_text(delay)),
         section);
   }
-  left->second.erase(child.number);
-  if (!left->second.empty()) return;
+  const Job settled = child;
+  left->second.erase(settled.number);
+  for (const JobId other : std::set(left->second)) {
+    const Job* waiting = find_live(other);
+    const bool waits = waiting && std::ranges::find(waiting->after, settled.number) != waiting->after.end();
+    if (waits) stop_waiting_for(other, settled);
+  }
+  // One that waited may have settled in turn, and with it the converge.
+  left = children.find(number);
+  if (left == children.end() || !left->second.empty()) return;
   children.erase(left);
   finish_converge(number);
 }

@@ -177,5 +177,55 @@ TEST(RetryDelay, grows_to_five_minutes) {
   EXPECT_EQ(seconds, (std::vector<long>{2, 7, 20, 54, 148, 300, 300}));
 }
 
+TEST_F(ConvergeTest, consumers_come_after_their_providers_and_are_destroyed_before_them) {
+  h.releases["pp/bb-v1"].metadata.provides = {"kube"};
+  h.releases["pp/aa-v1"].metadata.consumes = {{.name = "kube", .variable = "kube"}};
+  h.releases["pp/aa-v1"].metadata.inputs = {{.id = "from", .fallback = Value("$kube.deployment")}};
+  agent->finishes_at_once = false;
+  apply({{"aa", "pp/aa-v1"}, {"bb", "pp/bb-v1"}, {"cc", "pp/cc-v1"}});
+  const JobId job = converge();
+  const auto offered = [&] {
+    std::vector<std::string> names;
+    for (const protocol::Offer& offer : agent->offers) names.push_back(offer.deployment);
+    return names;
+  };
+  EXPECT_THAT(offered(), ::testing::UnorderedElementsAre("bb", "cc")) << "independent ones at the same time";
+  h.restart();
+  h.connect(*agent);
+  EXPECT_THAT(h.log_texts(job), Contains(HasSubstr("Waiting for bb (job ")));
+  for (const JobId child : h.job(job).children) h.finish(*agent, child);
+  EXPECT_EQ(offered().back(), "aa");
+  for (const JobId child : h.job(job).children) h.finish(*agent, child);
+  EXPECT_EQ(h.job(job).outcome, JobOutcome::ok) << h.job(job).message;
+  EXPECT_EQ(h.stage("aa").calculated_inputs, (Value::Object{{"from", "bb"}}));
+  EXPECT_EQ(h.job(converge()).children.size(), 0u) << "as desired";
+}
+
+TEST_F(ConvergeTest, what_needs_a_provider_that_fails_is_not_tried) {
+  h.releases["pp/bb-v1"].metadata.provides = {"kube"};
+  h.releases["pp/aa-v1"].metadata.consumes = {{.name = "kube", .variable = "kube"}};
+  agent->outcome = TaskOutcome::failed;
+  apply({{"aa", "pp/aa-v1"}, {"bb", "pp/bb-v1"}});
+  const Job job = h.job(converge());
+  EXPECT_EQ(job.outcome, JobOutcome::failed);
+  ASSERT_EQ(job.children.size(), 2u);
+  EXPECT_EQ(h.job(job.children[1]).message,
+            "aa needs bb, which was not brought up (job " + std::to_string(job.children[0]) + ").");
+  EXPECT_EQ(agent->offers.size(), 1u);
+}
+
+TEST_F(ConvergeTest, deployments_that_consume_each_other_are_named) {
+  for (const char* id : {"pp/aa-v1", "pp/bb-v1"}) {
+    h.releases[id].metadata.provides = {id};
+    h.releases[id].metadata.consumes = {
+        {.name = id == std::string("pp/aa-v1") ? "pp/bb-v1" : "pp/aa-v1", .variable = "x"}};
+  }
+  apply({{"aa", "pp/aa-v1"}, {"bb", "pp/bb-v1"}, {"cc", "pp/cc-v1"}});
+  const JobId job = converge();
+  EXPECT_EQ(h.status("cc"), "ok");
+  EXPECT_THAT(h.log_texts(job), Contains(HasSubstr("The deployments aa → bb → aa consume each other.")));
+  EXPECT_EQ(h.job(job).outcome, JobOutcome::failed);
+}
+
 }  // namespace converge_test
 }  // namespace escape::controller::testing

@@ -147,6 +147,7 @@ void Core::Impl::on_input(const input::Started&) {
       if (job->children.empty()) begin_converge(number);
       continue;
     }
+    if (!job->after.empty()) continue;
     if (!rows.state().plans.contains(number)) {
       resolve(*job);
       continue;

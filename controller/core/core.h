@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -229,5 +230,10 @@ struct DesiredVersion {
 std::vector<protocol::PlannedChange> plan_converge(const State& state, std::string_view environment,
                                                    const std::vector<DesiredVersion>& desired, bool refresh,
                                                    Timestamp now);
+/// Which others of the plan each of its changes comes after: a consumer after its provider, or, where none has been
+/// chosen yet, after whatever wants to provide; a provider's destruction after that of its consumers.
+std::map<std::string, std::set<std::string>> needs_of(const State& state, std::string_view environment,
+                                                      const std::vector<DesiredVersion>& desired,
+                                                      const std::vector<protocol::PlannedChange>& plan);
 
 }  // namespace escape::controller

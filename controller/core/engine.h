@@ -96,6 +96,8 @@ struct Core::Impl {
   void add_job(Job job, std::string_view first_words = {});
   void start_what_may();
   void start(JobId number);
+  void set_out(JobId number);
+  void stop_waiting_for(JobId number, const Job& other);
   void take_releases(JobId number, std::vector<release::ReleaseRecord> records);
   void aim_at_deployed(JobId number);
   void resolve(const Job& job);
@@ -279,7 +281,8 @@ struct Core::Impl {
   void on_desired_resolved(JobId number, Result<std::vector<release::ReleaseRecord>> records);
   void make_children(JobId number);
   void make_children_again(JobId number);
-  void make_child(JobId number, const protocol::PlannedChange& change, const DesiredVersion* desired);
+  JobId make_child(JobId number, const protocol::PlannedChange& change, const DesiredVersion* desired,
+                   std::vector<JobId> after);
   void log_skipped(JobId number, const protocol::PlannedChange& change);
   void child_settled(const Job& child);
   void finish_converge(JobId number);

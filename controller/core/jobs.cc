@@ -1,5 +1,7 @@
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "controller/core/engine.h"
 #include "shared/base/check.h"
 #include "shared/base/mutant.h"
@@ -149,6 +151,32 @@ void Core::Impl::start(JobId number) {
   job.message.clear();
   tell("job.started", job.principal, deployment_of(job), number, {{"kind", name_of(job.kind)}});
   if (job.kind == JobKind::converge) return begin_converge(number);
+  if (job.after.empty()) return set_out(number);
+  const Job* first = find_live(job.after.front());
+  const std::string text = fmt::format("waiting for {} (job {})", first ? first->deployment : "", job.after.front());
+  job.message = text;
+  log(job, "info", "W" + text.substr(1) + ".");
+}
+
+/// Another child of its converge has settled.
+void Core::Impl::stop_waiting_for(JobId number, const Job& other) {
+  if (other.outcome != JobOutcome::ok) {
+    return fail_job(number, {ErrorKind::failed,
+                             fmt::format("{} needs {}, which was not brought up (job {}).",
+                                         rows.state().jobs.at(number).deployment, other.deployment, other.number),
+                             "Look at that one first.",
+                             {}});
+  }
+  Job& job = rows.edit(number);
+  std::erase(job.after, other.number);
+  if (job.phase != JobPhase::running || !job.after.empty()) return;
+  job.message.clear();
+  set_out(number);
+}
+
+/// Nothing is in front of the job any more.
+void Core::Impl::set_out(JobId number) {
+  const Job& job = rows.state().jobs.at(number);
   if (job.kind != JobKind::errand) log(job, "info", start_text(job.kind));
   if (Result<> startable = check_startable(job); !startable) return fail_job(number, startable.error());
   if (rows.state().plans.contains(number)) return begin(number);

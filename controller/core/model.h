@@ -87,6 +87,8 @@ struct Job {
   std::string resolved_by, resolved_because;     ///< settled by a person's word while its task was unknown
   std::map<std::string, std::string> providers;  ///< -p: a consumer's variable → the deployment that provides for it
   std::string errand;                            ///< its name
+  /// A child of a converge that waits for others of it, which it needs: it holds its deployment and has not begun.
+  std::vector<JobId> after;
   /// The job has failed and still deactivates the providers that it activated: what it settles with.
   std::optional<Failure> failure;
   friend bool operator==(const Job&, const Job&) = default;

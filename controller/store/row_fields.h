@@ -77,6 +77,7 @@ void describe(V& visit, Job& j) {
   visit("providers", j.providers);
   visit("errand", j.errand);
   visit("failure", j.failure);
+  visit("after", j.after);
 }
 template <class V>
 void describe(V& visit, PlannedRelease& r) {
