@@ -37,7 +37,7 @@ std::vector<std::string> groups_below(const std::string& cgroup) {
   Result<std::vector<std::string>> names = io::list_folder(cgroup);
   if (!names) return groups;
   for (const std::string& name : names.value()) {
-    if (std::string path = cgroup + "/" + name; io::is_folder(path)) groups.push_back(std::move(path));
+    if (std::string path = io::join_path(cgroup, name); io::is_folder(path)) groups.push_back(std::move(path));
   }
   return groups;
 }
@@ -96,7 +96,8 @@ Result<std::string> make_cgroup_home(const std::string& data_folder) {
 
 Result<std::string> make_cgroup(const std::string& home, const std::string& name) {
   for (int number = 1; number <= names_to_try; ++number) {
-    std::string path = home + "/" + name + (number == 1 ? "" : "-" + std::to_string(number));
+    std::string path = io::join_path(home, name);
+    if (number > 1) path += "-" + std::to_string(number);
     // Another agent that starts may have removed the empty home.
     (void)::mkdir(home.c_str(), 0755);
     if (::mkdir(path.c_str(), 0755) == 0) return path;

@@ -100,8 +100,11 @@ Result<ScriptProcess> start_child(const RunRequest& request, const std::string& 
   std::string cgroup;
   if (!request.cgroup_home.empty()) {
     Result<std::string> made = make_cgroup(request.cgroup_home, io::file_name(task_folder));
-    if (made) cgroup = std::move(made).value();
-    if (!made) std::fprintf(stderr, "%s\n", describe(made.error()).c_str());
+    if (made) {
+      cgroup = std::move(made).value();
+    } else {
+      std::fprintf(stderr, "%s\n", describe(made.error()).c_str());
+    }
   }
   int ends[2] = {-1, -1};
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail(ErrorKind::failed, std::string("no pipe: ") + std::strerror(errno));
@@ -112,9 +115,10 @@ Result<ScriptProcess> start_child(const RunRequest& request, const std::string& 
     // Not process::environment: its look-ups read past the end of what they compare (Boost 1.74).
     std::vector<std::string> variables;
     for (const auto& [name, value] : request.variables) {
-      if (is_usable_name(name)) variables.push_back(name + "=" + value);
+      if (is_usable_name(name)) variables.emplace_back(name).append("=").append(value);
     }
     std::vector<char*> pointers;
+    pointers.reserve(variables.size() + 1);
     for (std::string& variable : variables) pointers.push_back(variable.data());
     pointers.push_back(nullptr);
     const std::vector<std::string> arguments(request.argv.begin() + 1, request.argv.end());

@@ -75,6 +75,7 @@ Result<io::Fd> launch(const std::string& program, const std::string& task_folder
   std::vector<std::string> variables = fault_environment();
   const auto pointers_to = [](std::vector<std::string>& texts) {
     std::vector<char*> pointers;
+    pointers.reserve(texts.size() + 1);
     for (std::string& text : texts) pointers.push_back(text.data());
     pointers.push_back(nullptr);
     return pointers;
