@@ -103,6 +103,11 @@ std::string evidence_of(const protocol::TaskView& task) {
   return text;
 }
 
+/// "deploy", or of a dependency "deploy of app:db".
+std::string step_of(const protocol::TaskView& task) {
+  return task.deployment.empty() ? task.step : task.step + " of " + task.deployment;
+}
+
 void print_job(Invocation& run, const protocol::JobView& job) {
   std::string text =
       "Job " + std::to_string(job.number) + ": " + std::string(name_of(job.kind)) + ", " + result_of(job) + "\n";
@@ -121,7 +126,7 @@ void print_job(Invocation& run, const protocol::JobView& job) {
   line("Settled by hand", job.resolved_by.empty() ? "" : "by " + job.resolved_by + ": " + job.resolved_because);
   line("Why", job.message);
   if (const protocol::TaskView* task = doubtful_task(job)) {
-    line("Step", task->step + ", attempt " + std::to_string(task->attempt));
+    line("Step", step_of(*task) + ", attempt " + std::to_string(task->attempt));
     line("Agent", place_of(*task, read_clocks().wall));
     line("Last evidence", evidence_of(*task));
   }
@@ -129,7 +134,7 @@ void print_job(Invocation& run, const protocol::JobView& job) {
   if (!job.tasks.empty()) {
     Table table({"TASK", "STEP", "AGENT", "PHASE", "OUTCOME", "EXIT", "TOOK", "MESSAGE"});
     for (const protocol::TaskView& task : job.tasks) {
-      table.add({to_string(task.task), task.step, task.agent.empty() ? "-" : task.agent,
+      table.add({to_string(task.task), step_of(task), task.agent.empty() ? "-" : task.agent,
                  std::string(name_of(task.phase)), task.outcome.empty() ? "-" : task.outcome,
                  task.outcome.empty() ? "-" : std::to_string(task.exit_status),
                  duration_of(task.started_at, task.ended_at), first_line(task.message)});

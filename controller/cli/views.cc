@@ -32,7 +32,8 @@ Value to_json_view(const protocol::TaskView& task) {
                        {"host", task.host},
                        {"agent_state", task.agent_state},
                        {"agent_seen", time_value(task.agent_seen)},
-                       {"reported_at", time_value(task.reported_at)}};
+                       {"reported_at", time_value(task.reported_at)},
+                       {"deployment", task.deployment}};
 }
 
 Value to_json_view(const protocol::JobView& job) {

@@ -46,10 +46,11 @@ std::optional<AgentId> Core::Impl::choose_agent(const Job& job) const {
   auto here = agents_of.find(job.environment);
   if (here == agents_of.end() || here->second.empty()) return std::nullopt;
   // What one step left on its host (a provider's log-in, files) the next one needs.
-  if (const std::optional<AgentId> before = agent_so_far(job); before && here->second.contains(*before)) return before;
+  const bool stays = !is_mutant("hand_over_unknown_tasks");
+  const std::optional<AgentId> before = agent_so_far(job);
+  if (before && here->second.contains(*before) && stays) return before;
   auto deployment = rows.state().deployments.find(deployment_of(job));
-  if (deployment != rows.state().deployments.end() && here->second.contains(deployment->second.agent) &&
-      !is_mutant("hand_over_unknown_tasks")) {
+  if (deployment != rows.state().deployments.end() && here->second.contains(deployment->second.agent) && stays) {
     return deployment->second.agent;
   }
   const auto rank = [&](const AgentId& agent) {

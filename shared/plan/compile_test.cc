@@ -275,6 +275,27 @@ TEST(Compile, TwoDependenciesOfOneNameAreRefused) {
   EXPECT_EQ(compiled.error().message, "The dependencies _/aa-v1 and _/bb-v2 are both called 'x'");
 }
 
+TEST(Compile, AStepMayRunAFileOfAnExtension) {
+  Metadata base;
+  base.name = "base";
+  base.version = "1";
+  base.files = {{"tools/go.sh", "md5"}};
+  FakeFiles files;
+  files.content["deps/_/base/tools/go.sh"] = "as `deps fetch` left it";
+  files.content["own.sh"] = "x";
+  const auto compile = [&](const std::string& rest) {
+    return compile_with("name: app\nversion: 1\nextends: [base-latest]\n" + rest, files, with_releases({base}));
+  };
+  const Result<Metadata> compiled =
+      compile("includes: ['**']\ndeploy: deps/_/base/tools/go.sh fast\nsmoke: {script: deps/_/base/tools/go.sh}\n");
+  ASSERT_TRUE(compiled) << describe(compiled.error());
+  EXPECT_EQ(compiled.value().stages.at("deploy").script, "deps/_/base/tools/go.sh fast");
+  EXPECT_EQ(compiled.value().files.size(), 1u) << "what is the extension's is not packed again";
+  EXPECT_TRUE(compiled.value().files.contains("own.sh"));
+  EXPECT_EQ(compile("deploy: deps/_/base/tools/stop.sh\n").error().message,
+            "In field deploy: The extension has no file 'deps/_/base/tools/stop.sh' (in 'deps/_/base/tools/stop.sh')");
+}
+
 TEST(Compile, AnExtensionIsInheritedAndThePlanWins) {
   Metadata base;
   base.name = "base";

@@ -2,6 +2,7 @@
 
 #include <fnmatch.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "shared/base/text.h"
@@ -95,6 +96,7 @@ Result<> PackageFiles::add_matches(std::string_view pattern) {
 }
 
 Result<> PackageFiles::add(const std::string& path) {
+  if (is_lent(path)) return ok();
   TRY(auto clean, clean_path(path));
   TRYV(refuse_links(clean));
   return files_.is_folder(clean) ? add_folder(clean, 0) : add_file(clean);
@@ -143,8 +145,17 @@ Result<> PackageFiles::add_folder(const std::string& folder, int depth) {
   return ok();
 }
 
+void PackageFiles::lend(const std::string& folder, const std::map<std::string, std::string>& files) {
+  lent_folders_.insert(folder);
+  for (const auto& [path, digest] : files) lent_.insert(folder + path);
+}
+
+bool PackageFiles::is_below_lent(const std::string& path) const {
+  return std::ranges::any_of(lent_folders_, [&](const std::string& folder) { return path.starts_with(folder); });
+}
+
 Result<> PackageFiles::add_file(const std::string& path) {
-  if (path == "release.json" || digests_.contains(path)) return ok();
+  if (path == "release.json" || digests_.contains(path) || is_below_lent(path)) return ok();
   if (!is_valid_utf8(path)) {
     return fail(ErrorKind::bad_data, "The name of the file '" + path + "' is not UTF-8 and can't be added.");
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,13 @@ class PackageFiles {
   /// One existing file, or a folder with all that is in it.
   Result<> add(const std::string& path);
 
+  /// The files of an extension, which agents put into `folder` ("deps/project/name/"): named by the plan, never packed,
+  /// also when `deps fetch` has put them there.
+  void lend(const std::string& folder, const std::map<std::string, std::string>& files);
+  bool is_lent(const std::string& path) const { return lent_.contains(path); }
+  /// Below the folder of an extension, which may have no such file.
+  bool is_below_lent(const std::string& path) const;
+
   /// Path → MD5.
   std::map<std::string, std::string> take() { return std::move(digests_); }
 
@@ -36,6 +44,7 @@ class PackageFiles {
 
   Files& files_;
   std::map<std::string, std::string> digests_;
+  std::set<std::string> lent_, lent_folders_;
 };
 
 /// A relative path without ".", empty parts and trailing slashes; "" is the folder itself. Error: bad_data "The file

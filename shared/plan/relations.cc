@@ -53,6 +53,7 @@ void add_name(const std::string& name, std::vector<std::string>& names) {
 
 Result<> add_extension(const Metadata& extension, PackageFiles& package, Metadata& metadata) {
   const std::string folder = extension_folder(extension);
+  package.lend(folder, extension.files);
   for (const std::string& pattern : extension.generates) {
     TRYV(package.add_matches(pattern));
   }

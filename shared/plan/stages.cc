@@ -63,6 +63,12 @@ Result<ExecStage> compile_text(const std::string& name, const std::string& text,
     if (exists) return fail(path.error());
     TRYV(no_such_script(first, text, name));
   }
+  if (package.is_lent(path.value())) return ExecStage{.script = text};
+  if (package.is_below_lent(path.value())) {
+    return fail(ErrorKind::bad_data,
+                "In field " + name + ": The extension has no file '" + first + "' (in '" + text + "')",
+                "`escape pull` unpacks a release, to look at what it holds.");
+  }
   if (exists && !files.is_folder(first)) {
     TRYV(package.add(path.value()));
     return ExecStage{.script = text};
@@ -89,7 +95,7 @@ Result<ExecStage> compile_map(const ExecStage& stage, Files& files, PackageFiles
   const std::string& first = all.front();
   if (first.starts_with('/') || script::is_expression(first)) return stage;
   TRY(auto path, clean_path(first));
-  if (files.exists(path) && !files.is_folder(path)) {
+  if (files.exists(path) && !files.is_folder(path) && !package.is_below_lent(path)) {
     TRYV(package.add(path));
   }
   return stage;

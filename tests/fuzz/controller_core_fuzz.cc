@@ -390,7 +390,8 @@ class World {
     const bool waits = std::ranges::find(lock->second.waiting, job.number) != lock->second.waiting.end();
     CHECK(waits == (job.phase == JobPhase::queued));
     CHECK(waits || lock->second.holder == job.number);
-    if (job.phase != JobPhase::running || job.kind == JobKind::converge || !state.plans.contains(job.number)) return;
+    if (job.phase != JobPhase::running || job.kind == JobKind::converge) return;
+    if (job.task_count == 0) return;  // its releases are being looked up
     const auto task = state.tasks.find({job.number, job.current});
     CHECK(task != state.tasks.end());
     const TaskPhase phase = task->second.phase;
