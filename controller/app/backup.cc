@@ -38,7 +38,7 @@ constexpr std::string_view half_restored_name = "restore-unfinished";
 // over the numbers of the life between as well.
 constexpr std::uint64_t number_margin = 1'000;
 constexpr std::uint64_t epochs_per_second = 10;
-constexpr std::uint64_t jobs_per_second = 10;
+constexpr std::uint64_t jobs_per_second = 100;
 constexpr std::uint64_t events_per_second = 1'000;
 
 struct FileRow {
@@ -271,13 +271,14 @@ Result<RestoreSummary> raise_numbers(const std::string& data_folder, const std::
                                      const Manifest& manifest, Timestamp now) {
   TRY(const auto database, store::open_rocksdb(io::join_path(data_folder, "db"), store::Access::read_write, key_file));
   TRY(State state, store::load_state(*database));
-  const Micros passed = now - manifest.summary.made_at;
-  const auto seconds = static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::seconds>(passed).count());
+  const auto passed = static_cast<std::uint64_t>(std::max<std::int64_t>(0, (now - manifest.summary.made_at).count()));
+  // To the fraction: the life between two restores may have lasted for less than a second.
+  const auto since_then = [&](std::uint64_t per_second) { return number_margin + passed * per_second / 1'000'000; };
   RestoreSummary done{.backup = manifest.summary};
-  state.epoch += number_margin + seconds * epochs_per_second;
+  state.epoch += since_then(epochs_per_second);
   done.epoch = state.epoch;
-  done.job_floor = state.last_job + number_margin + seconds * jobs_per_second;
-  protocol::EventView told{.sequence = state.last_event + number_margin + seconds * events_per_second,
+  done.job_floor = state.last_job + since_then(jobs_per_second);
+  protocol::EventView told{.sequence = state.last_event + since_then(events_per_second),
                            .time = now,
                            .kind = "controller.restored",
                            .principal = {},
