@@ -252,25 +252,37 @@ Result<std::vector<release::Metadata>> releases_of(const state::Deployment& depl
 void mask_sensitive(state::Deployment& deployment, const std::vector<release::Metadata>& releases) {
   for (const release::Metadata& metadata : releases) {
     for (const release::Variable& input : metadata.inputs) {
-      if (!input.sensitive) continue;
+      if (!is_secret(input)) continue;
       mask(deployment.inputs, input.id);
       for (auto& [name, stage] : deployment.stages) mask_input(stage, input.id);
     }
     for (const release::Variable& output : metadata.outputs) {
-      if (!output.sensitive) continue;
+      if (!is_secret(output)) continue;
       for (auto& [name, stage] : deployment.stages) mask(stage.calculated_outputs, output.id);
     }
   }
 }
 
+/// A dependency is given the values of whoever is above it: what one of a family calls sensitive is hidden in all.
+Result<std::map<std::string, std::vector<release::Metadata>>> releases_of_families(
+    const std::map<std::string, state::Deployment>& deployments, const QueryContext& context) {
+  std::map<std::string, std::vector<release::Metadata>> families;
+  for (const auto& [name, deployment] : deployments) {
+    TRY(std::vector<release::Metadata> releases, releases_of(deployment, context));
+    std::ranges::move(releases, std::back_inserter(families[state::root_of(name)]));
+  }
+  return families;
+}
+
 /// An environment's inputs are those of its deployments: what one of them calls sensitive is hidden.
 Result<> mask_sensitive(state::EnvironmentState& whole, const QueryContext& context) {
+  TRY(const auto families, releases_of_families(whole.deployments, context));
   for (auto& [name, deployment] : whole.deployments) {
-    TRY(const std::vector<release::Metadata> releases, releases_of(deployment, context));
+    const std::vector<release::Metadata>& releases = families.at(state::root_of(name));
     mask_sensitive(deployment, releases);
     for (const release::Metadata& metadata : releases) {
       for (const release::Variable& input : metadata.inputs) {
-        if (input.sensitive) mask(whole.environment.inputs, input.id);
+        if (is_secret(input)) mask(whole.environment.inputs, input.id);
       }
     }
   }
@@ -287,10 +299,10 @@ Result<Reply> export_state(const request::ExportState& asked, const QueryContext
 
 Result<Reply> show_deployment(const request::ShowDeployment& asked, const QueryContext& context) {
   TRY(auto shown, find_shown(context.state, asked));
-  for (auto& [name, deployment] : shown) {
-    TRY(const std::vector<release::Metadata> releases, releases_of(deployment, context));
-    mask_sensitive(deployment, releases);
-  }
+  const std::string root = state::root_of(asked.deployment);
+  TRY(const auto family, find_shown(context.state, request::ShowDeployment{asked.environment, root}));
+  TRY(const auto families, releases_of_families(family, context));
+  for (auto& [name, deployment] : shown) mask_sensitive(deployment, families.at(root));
   return Reply(reply::Deployment{codec::deployment_to_state_json(shown, asked.deployment)});
 }
 

@@ -149,12 +149,19 @@ TEST_F(QueriesTest, SensitiveValuesAreHidden) {
   deployment.stages["deploy"] = {
       .inputs = inputs, .calculated_inputs = inputs, .calculated_outputs = {{"token", "hunter2"}}, .job = 1};
   state.deployments[{"stage", "db"}] = deployment;
+  // Below it: given everything that its parent has, and declaring nothing of it.
+  state::Deployment below{.environment = "stage", .name = "db:disk", .release = "pp/disk", .inputs = {}};
+  below.stages["deploy"] = {.inputs = inputs, .release = {"1", ""}, .job = 1};
+  state.deployments[{"stage", "db:disk"}] = below;
 
   const Value shown =
       std::get<reply::Deployment>(answer(request::ShowDeployment{"stage", "db"}, context()).value()).deployment;
+  const Value disk =
+      std::get<reply::Deployment>(answer(request::ShowDeployment{"stage", "db:disk"}, context()).value()).deployment;
   const Value exported = std::get<reply::State>(answer(request::ExportState{}, context()).value()).state;
   const auto listed = std::get<reply::Environments>(answer(request::ListEnvironments{}, context()).value());
   const std::pair<const char*, std::string> all[] = {{"shown", codec::to_json(shown)},
+                                                     {"below", codec::to_json(disk)},
                                                      {"exported", codec::to_json(exported)},
                                                      {"listed", codec::to_json(listed.environments.at(0).inputs)}};
   for (const auto& [name, text] : all) {

@@ -87,6 +87,12 @@ TEST_F(DependenciesTest, values_of_the_environment_and_of_every_level_reach_it) 
   EXPECT_EQ(offer_of("qq/app:db").variables.at("INPUT_size"), "from-environment") << "what its parent has, is mapped";
 }
 
+TEST_F(DependenciesTest, what_its_parent_keeps_secret_is_masked_for_it_too) {
+  h.releases["qq/app-v1.0"].metadata.inputs[0].sensitive = true;
+  h.deploy("qq/app-v1.0");
+  EXPECT_THAT(offer_of("qq/app:db").secret_variables, ElementsAre("INPUT_size"));
+}
+
 TEST_F(DependenciesTest, a_failing_one_is_its_parents_failure_and_nothing_after_it_runs) {
   agent->outcome = TaskOutcome::failed;
   const JobId job = h.deploy("qq/app-v1.0");

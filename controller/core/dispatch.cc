@@ -238,6 +238,15 @@ protocol::Offer Core::Impl::offer_of(const Task& task) {
   add_parts(job, metadata, "", offer.parts);
   offer.variables = task.variables;
   offer.secret_variables = secret_variables(metadata, task.variables);
+  // What somebody above calls a secret stays one under that name.
+  for (std::uint32_t unit = step.unit; unit != 0 && !all.units[unit].is_provider;) {
+    unit = all.units[unit].parent;
+    for (std::string& name : secret_variables(all.metadata_of(unit), task.variables)) {
+      if (std::ranges::find(offer.secret_variables, name) == offer.secret_variables.end()) {
+        offer.secret_variables.push_back(std::move(name));
+      }
+    }
+  }
   offer.outputs_before = task.outputs_before;
   offer.writes_outputs_file = writes_outputs_file(step.part);
   offer.reads_outputs = reads_outputs(step.part);
