@@ -22,7 +22,8 @@ void add_deployment(Syntax& syntax, CommonFlags& flags) {
 void add_values(Syntax& syntax, CommonFlags& flags) {
   syntax.repeated("-v,--extra-vars", flags.values, "VALUE",
                   "Input: k=v, k=@FILE, k=@@text, @FILE.json, @FILE.yml; repeat");
-  syntax.repeated("-p,--extra-providers", flags.providers, "VALUE", "Provider of a consumer: variable=DEPLOYMENT, =@FILE, @FILE.json; repeat");
+  syntax.repeated("-p,--extra-providers", flags.providers, "VALUE",
+                  "Provider of a consumer: variable=DEPLOYMENT, =@FILE, @FILE.json; repeat");
 }
 
 void add_step_timeout(Syntax& syntax, CommonFlags& flags) {
