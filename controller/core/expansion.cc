@@ -30,7 +30,7 @@ class StepList {
   void roll(std::uint32_t unit, const std::string& stage, JobKind kind) {
     // A dependency is deployed, also below a build.
     const std::string word = unit == 0 ? stage : "deploy";
-    const release::Scope scope = unit == 0 && stage == "build" ? release::Scope::build : release::Scope::deploy;
+    const release::Scope scope = scope_of(unit, stage);
     const std::vector<std::uint32_t> dependencies = below(all_.units, unit, stage);
     const std::vector<Activation> activations = activations_of(unit, scope);
     if (!dependencies.empty() || !activations.empty()) {
@@ -45,7 +45,7 @@ class StepList {
   }
 
   void destroy(std::uint32_t unit, const std::string& stage, JobKind kind) {
-    const release::Scope scope = unit == 0 && stage == "build" ? release::Scope::build : release::Scope::deploy;
+    const release::Scope scope = scope_of(unit, stage);
     const std::vector<Activation> activations = activations_of(unit, scope);
     const std::map<std::string, std::uint32_t> activated = activate(unit, activations, stage, kind);
     add({stage, "pre_destroy", StatusCode::running_pre_destroy_step, Part::pre_destroy, kind, unit});
@@ -212,8 +212,8 @@ Result<Expansion> expand(const Job& job, const JobPlan& plan) {
   return all;
 }
 
-release::Scope scope_of(const Step& step) {
-  return step.unit == 0 && step.stage == "build" ? release::Scope::build : release::Scope::deploy;
+release::Scope scope_of(std::uint32_t unit, std::string_view stage) {
+  return unit == 0 && stage == "build" ? release::Scope::build : release::Scope::deploy;
 }
 
 const release::ExecStage* script_of(const release::Metadata& metadata, const Step& step) {

@@ -61,7 +61,8 @@ const release::ExecStage* script_of(const release::Metadata& metadata, const Ste
 /// Whether an agent has something to do for it: a script, downloads or templates.
 bool needs_agent(const release::Metadata& metadata, const Step& step);
 /// In which scope the unit's own fields are read: a dependency is always deployed.
-release::Scope scope_of(const Step& step);
+release::Scope scope_of(std::uint32_t unit, std::string_view stage);
+inline release::Scope scope_of(const Step& step) { return scope_of(step.unit, step.stage); }
 /// Downloads belong to a stage's first step, templates to its main one.
 std::vector<release::Download> downloads_of(const release::Metadata& metadata, const Step& step);
 std::vector<release::Template> templates_of(const release::Metadata& metadata, const Step& step);

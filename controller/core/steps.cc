@@ -202,8 +202,7 @@ Result<> Core::Impl::take_mapping(JobId number, const Step& step) {
   const Unit& unit = all.units[step.unit];
   const Unit& parent = all.units[unit.parent];
   const release::Metadata& metadata = all.metadata_of(unit.parent);
-  const release::Scope scope =
-      unit.parent == 0 && step.stage == "build" ? release::Scope::build : release::Scope::deploy;
+  const release::Scope scope = scope_of(unit.parent, step.stage);
   const auto dependency = std::ranges::find(metadata.depends, unit.variable, &release::Dependency::variable);
   CHECK(dependency != metadata.depends.end());  // the unit was made from it
   const auto [globals, early] = early_globals(job, parent, metadata, step.stage, scope);

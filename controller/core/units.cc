@@ -89,7 +89,7 @@ Result<> Core::Impl::add_dependencies(const Job& job, std::vector<Unit>& units, 
                                       const std::string& stage) {
   const Expansion& all = expansion_of(job.number);
   const release::Metadata& metadata = unit == 0 ? all.metadata_of(0) : all.releases.at(units[unit].release);
-  const release::Scope scope = unit == 0 && stage == "build" ? release::Scope::build : release::Scope::deploy;
+  const release::Scope scope = scope_of(unit, stage);
   TRY(const std::vector<const release::Dependency*> ordered, ordered_dependencies(metadata, scope));
   for (const release::Dependency* dependency : ordered) {
     Unit child;
@@ -139,7 +139,7 @@ Result<> Core::Impl::add_recorded(const Job& job, std::vector<Unit>& units, std:
   const release::Metadata* metadata = unit == 0 ? &all.metadata_of(0) : all.find(units[unit].release);
   std::vector<std::string> order;
   if (metadata) {
-    const release::Scope scope = unit == 0 && stage == "build" ? release::Scope::build : release::Scope::deploy;
+    const release::Scope scope = scope_of(unit, stage);
     TRY(const std::vector<const release::Dependency*> ordered, ordered_dependencies(*metadata, scope));
     for (const release::Dependency* dependency : ordered) order.push_back(prefix + name_below(*dependency));
   }
@@ -187,7 +187,7 @@ Result<std::map<std::string, std::string>> Core::Impl::choose_providers(const Jo
                                                                         std::uint32_t unit, const std::string& stage) {
   const Expansion& all = expansion_of(job.number);
   const release::Metadata& metadata = unit == 0 ? all.metadata_of(0) : all.releases.at(units[unit].release);
-  const release::Scope scope = unit == 0 && stage == "build" ? release::Scope::build : release::Scope::deploy;
+  const release::Scope scope = scope_of(unit, stage);
   std::map<std::string, std::string> asked = job.providers;
   if (unit != 0) {
     TRY(asked, evaluate_consumes(job, units, unit, stage));
@@ -258,8 +258,7 @@ Result<std::map<std::string, std::string>> Core::Impl::evaluate_consumes(const J
   const Expansion& all = expansion_of(job.number);
   const Unit& parent = units[units[unit].parent];
   const release::Metadata& metadata = units[unit].parent == 0 ? all.metadata_of(0) : all.releases.at(parent.release);
-  const release::Scope scope =
-      units[unit].parent == 0 && stage == "build" ? release::Scope::build : release::Scope::deploy;
+  const release::Scope scope = scope_of(units[unit].parent, stage);
   std::map<std::string, std::string> asked;
   const auto dependency = std::ranges::find(metadata.depends, units[unit].variable, &release::Dependency::variable);
   if (dependency == metadata.depends.end() || dependency->consumes.empty()) return asked;
