@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "controller/app/history_queries.h"
+#include "controller/app/masking.h"
 #include "controller/core/shown_state.h"
 #include "controller/store/rows.h"
 #include "shared/base/crypto.h"
@@ -197,6 +199,7 @@ Result<protocol::DeploymentCell> cell_of(const state::Deployment& deployment, co
                                 .job_state = {}};
   TRY(cell.job_state, job_state_of(stage, context));
   if (stage.release.version != cell.version) cell.attempted = stage.release.version;
+  if (deployment.hold) cell.hold = describe_hold(*deployment.hold);
   if (!deployment.agent.empty()) cell.agent_state = std::string(context.liveness(deployment.agent));
   return cell;
 }
@@ -221,87 +224,20 @@ Result<Reply> list_deployments(const request::ListDeployments& asked, const Quer
   return Reply(std::move(deployments));
 }
 
-// Whatever the value is, and however long.
-constexpr const char* hidden = "********";
-
-void mask(Value::Object& values, const std::string& id) {
-  if (values.contains(id)) values.set(id, hidden);
-}
-
-void mask_input(state::StageRecord& stage, const std::string& id) {
-  mask(stage.inputs, id);
-  mask(stage.calculated_inputs, id);
-}
-
-/// The releases that its stages are of, as far as they are known.
-Result<std::vector<release::Metadata>> releases_of(const state::Deployment& deployment, const QueryContext& context) {
-  std::vector<release::Metadata> releases;
-  for (const auto& [name, stage] : deployment.stages) {
-    TRY(const std::optional<JobPlan> plan, store::find_plan(context.reader, stage.job));
-    if (!plan) continue;
-    const auto planned =
-        std::ranges::find(plan->releases, deployment.release + "-v" + stage.release.version, &PlannedRelease::release);
-    const bool is_below = state::is_below_another(deployment.name);
-    if (is_below && planned == plan->releases.end()) continue;
-    TRY(release::Metadata metadata, codec::metadata_from_value(is_below ? planned->metadata : plan->metadata));
-    releases.push_back(std::move(metadata));
-  }
-  return releases;
-}
-
-void mask_sensitive(state::Deployment& deployment, const std::vector<release::Metadata>& releases) {
-  for (const release::Metadata& metadata : releases) {
-    for (const release::Variable& input : metadata.inputs) {
-      if (!is_secret(input)) continue;
-      mask(deployment.inputs, input.id);
-      for (auto& [name, stage] : deployment.stages) mask_input(stage, input.id);
-    }
-    for (const release::Variable& output : metadata.outputs) {
-      if (!is_secret(output)) continue;
-      for (auto& [name, stage] : deployment.stages) mask(stage.calculated_outputs, output.id);
-    }
-  }
-}
-
-/// A dependency is given the values of whoever is above it: what one of a family calls sensitive is hidden in all.
-Result<std::map<std::string, std::vector<release::Metadata>>> releases_of_families(
-    const std::map<std::string, state::Deployment>& deployments, const QueryContext& context) {
-  std::map<std::string, std::vector<release::Metadata>> families;
-  for (const auto& [name, deployment] : deployments) {
-    TRY(std::vector<release::Metadata> releases, releases_of(deployment, context));
-    std::ranges::move(releases, std::back_inserter(families[state::root_of(name)]));
-  }
-  return families;
-}
-
-/// An environment's inputs are those of its deployments: what one of them calls sensitive is hidden.
-Result<> mask_sensitive(state::EnvironmentState& whole, const QueryContext& context) {
-  TRY(const auto families, releases_of_families(whole.deployments, context));
-  for (auto& [name, deployment] : whole.deployments) {
-    const std::vector<release::Metadata>& releases = families.at(state::root_of(name));
-    mask_sensitive(deployment, releases);
-    for (const release::Metadata& metadata : releases) {
-      for (const release::Variable& input : metadata.inputs) {
-        if (is_secret(input)) mask(whole.environment.inputs, input.id);
-      }
-    }
-  }
-  return ok();
-}
-
 Result<Reply> export_state(const request::ExportState& asked, const QueryContext& context) {
   TRY(std::vector<state::EnvironmentState> environments, find_shown(context.state, asked));
   for (state::EnvironmentState& one : environments) {
-    TRYV(mask_sensitive(one, context));
+    TRYV(mask_sensitive(one, context.reader));
   }
   return Reply(reply::State{codec::project_to_state_json("escape", environments)});
 }
 
 Result<Reply> show_deployment(const request::ShowDeployment& asked, const QueryContext& context) {
+  if (asked.at != 0 || asked.at_time.is_set()) return show_past_deployment(asked, context.reader);
   TRY(auto shown, find_shown(context.state, asked));
   const std::string root = state::root_of(asked.deployment);
   TRY(const auto family, find_shown(context.state, request::ShowDeployment{asked.environment, root}));
-  TRY(const auto families, releases_of_families(family, context));
+  TRY(const auto families, releases_of_families(family, context.reader));
   for (auto& [name, deployment] : shown) mask_sensitive(deployment, families.at(root));
   return Reply(reply::Deployment{codec::deployment_to_state_json(shown, asked.deployment)});
 }
@@ -316,7 +252,7 @@ Result<Reply> list_errands(const request::ListErrands& asked, const QueryContext
   }
   state::Deployment deployed = found->second;
   std::erase_if(deployed.stages, [](const auto& stage) { return stage.first != "deploy"; });
-  TRY(const std::vector<release::Metadata> releases, releases_of(deployed, context));
+  TRY(const std::vector<release::Metadata> releases, releases_of(deployed, context.reader));
   reply::Errands errands;
   if (releases.empty()) return Reply(std::move(errands));
   const Value metadata = codec::metadata_to_value(releases.front());
@@ -331,7 +267,7 @@ Result<Reply> list_environments(const QueryContext& context) {
     state::EnvironmentState whole{environment, {}};
     if (!environment.inputs.empty()) {
       whole = environment_state(context.state, environment);
-      TRYV(mask_sensitive(whole, context));
+      TRYV(mask_sensitive(whole, context.reader));
     }
     views[name] = {.name = name,
                    .is_protected = environment.is_protected,
@@ -377,6 +313,28 @@ Result<Reply> plan_of_converge(const request::PlanConverge& asked, const QueryCo
   }
   return Reply(
       reply::ConvergePlan{plan_converge(context.state, asked.environment, desired, asked.refresh, context.now)});
+}
+
+Result<Reply> plan_of_job(const request::PlanJob& asked, const QueryContext& context) {
+  TRY(const std::vector<DeploymentChange> history, find_history(asked.submit, context.reader, {}));
+  TRY(reply::Plan plan, Core::plan_job(asked.submit, history,
+                                       {.state = context.state,
+                                        .is_embedded = context.is_embedded,
+                                        .liveness = context.liveness,
+                                        .resolve = context.resolve,
+                                        .now = context.now}));
+  for (protocol::PlannedDeployment& one : plan.deployments) {
+    // Values of now are of a release that may have called others sensitive than the one that is planned.
+    auto row = context.state.deployments.find({plan.environment, state::root_of(one.deployment)});
+    if (row == context.state.deployments.end()) continue;
+    TRY(const std::vector<release::Metadata> releases, releases_of(row->second, context.reader));
+    for (protocol::PlannedInput& input : one.inputs) {
+      if (!is_sensitive(releases, input.name)) continue;
+      if (!input.from.empty()) input.from = hidden;
+      if (!input.to.empty()) input.to = hidden;
+    }
+  }
+  return Reply(std::move(plan));
 }
 
 Result<Reply> list_events(const request::ListEvents& asked, const QueryContext& context) {
@@ -449,7 +407,12 @@ Result<Reply> answer(const protocol::Request& request, const QueryContext& conte
                           return Reply(std::move(promotion));
                         },
                         [&](const request::PlanConverge& asked) { return plan_of_converge(asked, context); },
+                        [&](const request::PlanJob& asked) { return plan_of_job(asked, context); },
                         [&](const request::ListEvents& asked) { return list_events(asked, context); },
+                        [&](const request::ListHistory& asked) { return list_history(asked, context.reader); },
+                        [&](const request::DiffEnvironments& asked) {
+                          return diff_environments(asked, context.state, context.reader);
+                        },
                         [&](const auto& other) -> Result<Reply> {
                           return fail(
                               ErrorKind::internal,

@@ -21,6 +21,7 @@ struct QueryContext {
   std::function<Result<release::ReleaseRecord>(const release::ReleaseQuery&)> resolve;
   Timestamp now{};
   std::optional<Error> read_only{};  ///< why nothing is changed at present
+  bool is_embedded = false;          ///< this process is the agent of every environment
 };
 
 /// Error: what the reply should refuse with. Requests that change something, Hello and Attach are not answered here

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controller/app/backup.h"
+#include "controller/app/history_queries.h"
 #include "controller/app/server_impl.h"
 #include "controller/store/rows.h"
 #include "protocol/session/token.h"
@@ -260,11 +261,15 @@ void Server::Impl::collect(Now now) {
 /// What an input needs of the database, looked up when its turn has come.
 void Server::Impl::look_up(Input& input) {
   auto* asked = std::get_if<input::ClientMessage>(&input);
-  const auto* retry = asked ? std::get_if<request::RetryJob>(&asked->request) : nullptr;
-  if (!retry) return;
-  Result<std::optional<PastJob>> past = find_past(retry->job, *database, turn.changes);
-  if (!past) return log_error("job {} can't be read: {}", retry->job, describe(past.error()));
-  asked->past = std::move(past).value();
+  if (!asked) return;
+  if (const auto* retry = std::get_if<request::RetryJob>(&asked->request)) {
+    Result<std::optional<PastJob>> past = find_past(retry->job, *database, turn.changes);
+    if (!past) return log_error("job {} can't be read: {}", retry->job, describe(past.error()));
+    asked->past = std::move(past).value();
+  }
+  Result<std::vector<DeploymentChange>> history = find_history(asked->request, *database, turn.changes);
+  if (!history) return log_error("the history can't be read: {}", describe(history.error()));
+  asked->history = std::move(history).value();
 }
 
 void Server::Impl::decide(const Input& input, Now now) {

@@ -130,7 +130,8 @@ QueryContext Server::Impl::query_context(Now now) const {
           .last_seen = [this](const AgentId& agent) { return core->last_seen(agent); },
           .resolve = [this](const release::ReleaseQuery& query) { return inventory->resolve(query); },
           .now = now.wall,
-          .read_only = trouble ? std::optional<Error>(trouble->refusal()) : std::nullopt};
+          .read_only = trouble ? std::optional<Error>(trouble->refusal()) : std::nullopt,
+          .is_embedded = options.settings.is_embedded};
 }
 
 void Server::Impl::answer_reads(Now now) {

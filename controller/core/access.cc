@@ -41,6 +41,10 @@ Need need_of(const protocol::Request& asked) {
           [](const request::RemoveEnvironment& r) { return Need{Right::operate, r.environment}; },
           [](const request::ListDeployments&) { return Need{Right::read}; },
           [](const request::ListErrands&) { return Need{Right::read}; },
+          [](const request::PlanJob&) { return Need{Right::read}; },
+          [](const request::ListHistory&) { return Need{Right::read}; },
+          [](const request::DiffEnvironments&) { return Need{Right::read}; },
+          [](const request::SetHold& r) { return Need{Right::operate, r.environment}; },
           [](const request::ShowDeployment& r) {
             return r.reveal ? Need{Right::operate, r.environment} : Need{Right::read};
           },

@@ -11,8 +11,7 @@ Result<> Core::Impl::check_may_act(const Principal& by, const std::string& envir
   const bool may_act = by.role == "admin" || by.environments.empty() ||
                        std::ranges::find(by.environments, environment) != by.environments.end();
   if (may_act) return ok();
-  return fail(ErrorKind::refused,
-              fmt::format("{} may not {} jobs in the environment '{}'.", by.name, what, environment),
+  return fail(ErrorKind::refused, fmt::format("{} may not {} in the environment '{}'.", by.name, what, environment),
               "Ask an administrator.");
 }
 
@@ -22,7 +21,7 @@ Result<protocol::Reply> Core::Impl::cancel(const Principal& by, JobId number) {
   }
   const Job* job = find_live(number);
   if (!job) return fail(ErrorKind::conflict, fmt::format("Job {} has already ended.", number));
-  TRYV(check_may_act(by, job->environment, "cancel"));
+  TRYV(check_may_act(by, job->environment, "cancel jobs"));
   if (job->failure) {
     return protocol::Reply(protocol::reply::Done{
         fmt::format("Job {} has failed and deactivates its providers; it ends by itself.", number)});
@@ -40,7 +39,7 @@ std::string Core::Impl::cancel_live(JobId number, const std::string& by) {
   job.cancel_requested = true;
   job.cancelled_by = by;
   tell("job.cancel_requested", by, deployment_of(job), number);
-  if (job.kind == JobKind::converge && job.phase == JobPhase::running && children.contains(number)) {
+  if (makes_jobs(job) && job.phase == JobPhase::running && children.contains(number)) {
     log(job, "warn", fmt::format("Cancelled by {}.", by));
     for (JobId child : std::set(children.at(number))) {
       if (const Job* live = find_live(child); live && !live->cancel_requested) cancel_live(child, by);

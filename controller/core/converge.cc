@@ -124,7 +124,7 @@ PlannedChange retry(const Candidate& candidate, bool refresh, Timestamp now) {
   return action(candidate, "retry", std::move(to), fmt::format("its status is '{}'", name_of(status.code)));
 }
 
-PlannedChange decide(const Candidate& candidate, bool refresh, Timestamp now) {
+PlannedChange decide_unheld(const Candidate& candidate, bool refresh, Timestamp now) {
   const StatusCode code = candidate.stage.status.code;
   switch (code) {
     case StatusCode::test_pending:
@@ -144,6 +144,18 @@ PlannedChange decide(const Candidate& candidate, bool refresh, Timestamp now) {
   }
 }
 
+bool is_acting(const PlannedChange& change) {
+  return change.action != "none" && change.action != "wait" && change.action != "held" && change.action != "error";
+}
+
+PlannedChange decide(const Candidate& candidate, bool refresh, Timestamp now) {
+  PlannedChange change = decide_unheld(candidate, refresh, now);
+  if (!candidate.deployment.hold || change.action == "none") return change;
+  change.action = "held";
+  change.reason = "it is " + describe_hold(*candidate.deployment.hold);
+  return change;
+}
+
 }  // namespace
 
 std::map<std::string, std::set<std::string>> needs_of(const State& state, std::string_view environment,
@@ -156,9 +168,7 @@ std::map<std::string, std::set<std::string>> needs_of(const State& state, std::s
   }
   std::map<std::string, const PlannedChange*> acting;
   for (const PlannedChange& change : plan) {
-    if (change.action != "none" && change.action != "wait" && change.action != "error") {
-      acting[change.deployment] = &change;
-    }
+    if (is_acting(change)) acting[change.deployment] = &change;
   }
   const auto is_destroy = [](const PlannedChange& change) { return change.action == "destroy"; };
   const auto add = [&](const std::string& consumer, const std::string& provider) {

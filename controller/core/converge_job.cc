@@ -108,7 +108,7 @@ void Core::Impl::make_children(JobId number) {
   const auto needs = needs_of(rows.state(), job.environment, pass.resolved, plan);
   std::map<std::string, JobId> made;
   for (const PlannedChange& change : plan) {
-    if (change.action == "none" || change.action == "wait") {
+    if (change.action == "none" || change.action == "wait" || change.action == "held") {
       log_skipped(number, change);
     } else if (change.action == "error") {
       log(job, "error", "Error: " + change.reason, {"Converge", "Deploy " + change.deployment});
@@ -210,11 +210,14 @@ void Core::Impl::child_settled(const Job& child) {
   const JobId number = child.parent;
   auto left = children.find(number);
   if (left == children.end() || !find_live(number)) return;
+  if (is_set(*find_live(number)) && child.outcome != JobOutcome::ok) stop_others_of_set(Job(child));
+  left = children.find(number);
+  if (left == children.end()) return;
   const Job& parent = *find_live(number);
   if (child.outcome != JobOutcome::ok) rows.edit(number).failed_deployments.push_back(child.deployment);
   const state::StageRecord* stage = find_stage(rows.state(), deployment_of(child), "deploy");
   const bool is_failed = child.outcome == JobOutcome::failed || child.outcome == JobOutcome::interrupted;
-  if (is_failed && stage && is_error(stage->status.code)) {
+  if (is_failed && parent.kind == JobKind::converge && stage && is_error(stage->status.code)) {
     state::Status& status = rows.edit_deployment(deployment_of(child)).stages["deploy"].status;
     status.tried = child.tried + 1;
     const Millis delay = retry_delay(status.tried);
@@ -240,6 +243,7 @@ void Core::Impl::finish_converge(JobId number) {
   const Job& job = *find_live(number);
   const std::vector<std::string> failed = job.failed_deployments;
   if (job.cancel_requested) return cancel_now(number);
+  if (is_set(job)) return finish_set(number);
   if (failed.empty()) {
     log(job, "success",
         job.children.empty() ? fmt::format("The environment {} is as desired.", job.environment)

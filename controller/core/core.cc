@@ -147,6 +147,7 @@ void Core::Impl::on_input(const input::Started&) {
       if (job->children.empty()) begin_converge(number);
       continue;
     }
+    if (is_set(*job)) continue;  // its children were made in the commit that started it
     if (!job->after.empty()) continue;
     if (!rows.state().plans.contains(number)) {
       resolve(*job);

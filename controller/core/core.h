@@ -44,6 +44,9 @@ struct PastJob {
   std::vector<Job> children;
 };
 
+/// A rollback looks through that many changes.
+inline constexpr int rollback_looks_back = 1000;
+
 /// What the core is told. Everything may come late, twice, out of order or never.
 namespace input {
 
@@ -61,6 +64,9 @@ struct ClientMessage {
   std::string request_id;
   protocol::Request request;
   std::optional<PastJob> past{};  ///< RetryJob: the job as it settled, which the shell looks up
+  /// A rollback: changes of the deployment, newest first, at most `rollback_looks_back`. ShowDeployment that reveals
+  /// what was (`at`): the deployment as it was then, and those below it.
+  std::vector<DeploymentChange> history{};
 };
 /// The inventory's answer to effects.resolve.
 /// With a query the first is the answer to it; the others, in any order, are what was asked for by id and all that
@@ -144,12 +150,28 @@ class Core {
   /// The heartbeat of each agent, for the fleet as large as it is now.
   Millis pace() const;
 
+  /// What a job would do in the state as it is, by carrying it out on a copy as far as the first script. Its id is that
+  /// of everything that is decided by then: Submit::plan holds a job to it. Errors: what Submit would be refused with,
+  /// or its job fail with before its first script; conflict while another job works on the deployment.
+  struct PlanContext {
+    const State& state;
+    bool is_embedded = false;
+    std::function<std::string_view(const AgentId&)> liveness{};
+    std::function<Result<release::ReleaseRecord>(const release::ReleaseQuery&)> resolve{};
+    Timestamp now{};
+  };
+  static Result<protocol::reply::Plan> plan_job(const protocol::request::Submit& asked,
+                                                const std::vector<DeploymentChange>& history,
+                                                const PlanContext& context);
+
   /// ZAP: whether a CURVE key may speak on a socket of that domain ("agents", "clients", "events").
   bool is_allowed(std::string_view domain, std::string_view key) const;
   /// Whose key it is; nullptr for unknown. The empty key is this process's user (embedded), an admin.
   const Principal* principal_of(std::string_view key) const;
 
  private:
+  static Result<protocol::reply::Plan> plan_set(const protocol::request::Submit& asked, const PlanContext& context);
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
@@ -218,6 +240,13 @@ Result<std::vector<release::ReleaseRecord>> resolve_all(const std::optional<rele
 /// anybody agrees, and what the job then holds on to. Errors: not_found, refused (nothing sound to promote).
 Result<protocol::reply::Promotion> describe_promotion(const State& state,
                                                       const protocol::request::DescribePromotion& asked);
+
+/// The change that a rollback goes back to. `to` 0: the last that ran well before what runs now, and is another release
+/// or has other inputs; what was rolled back from is not gone back to. Errors: not_found, refused.
+Result<const DeploymentChange*> find_rollback(const state::Deployment& deployment,
+                                              const std::vector<DeploymentChange>& newest_first, EventSequence to);
+/// "held by ann since 2026-11-29T10:00:00Z: the reason".
+std::string describe_hold(const state::Hold& hold);
 
 /// What converge would do, in order (spec/state-model.md §8 with the rows of spec/shortcomings.md §4 turned round):
 /// desired release resolved and compared with what runs, inputs compared with what was given. Shared by the engine and

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -59,7 +60,8 @@ struct Core::Impl {
 
   // requests.cc, enrolment.cc: what people ask for besides jobs
   Result<protocol::Reply> answer(const Principal& by, const input::ClientMessage& got);
-  Result<protocol::Reply> reveal(const Principal& by, const protocol::request::ShowDeployment& asked);
+  Result<protocol::Reply> reveal(const Principal& by, const protocol::request::ShowDeployment& asked,
+                                 const std::vector<DeploymentChange>& history);
   Result<protocol::Reply> reveal(const Principal& by, const protocol::request::ExportState& asked);
   void answer_again(const input::ClientMessage& got, const AnsweredRequest& answered);
   void remember_answer(const Principal& by, const protocol::ClientReply& reply);
@@ -68,7 +70,9 @@ struct Core::Impl {
   Result<protocol::Reply> create_deployment(const Principal& by, const protocol::request::CreateDeployment& asked);
   void make_environment(const Principal& by, const std::string& name, bool is_trial);
   Result<> check_desired(const DeploymentKey& key, std::string_view query) const;
-  void set_desired(const Principal& by, const DeploymentKey& key, const std::string& query);
+  /// `also`: what else of the deployment is wished with it. Nothing is told when nothing changes.
+  void set_desired(const Principal& by, const DeploymentKey& key, const std::string& query,
+                   const std::function<void(state::Deployment&)>& also);
   Result<protocol::Reply> invite(const Principal& by, const protocol::request::Invite& asked);
   Result<protocol::Reply> enrol(const input::ClientMessage& got, const protocol::request::Enrol& asked);
   Result<protocol::Reply> remove_agent(const Principal& by, const protocol::request::RemoveAgent& asked);
@@ -79,8 +83,9 @@ struct Core::Impl {
   void forget_invitations();
 
   // submit.cc: what a job must be before it gets a number
-  Result<protocol::Reply> submit(const Principal& by, const std::string& key, const protocol::request::Submit& asked);
-  Result<Job> job_of(const protocol::request::Submit& asked) const;
+  Result<protocol::Reply> submit(const Principal& by, const std::string& key, const protocol::request::Submit& asked,
+                                 const std::vector<DeploymentChange>& history);
+  Result<Job> job_of(const protocol::request::Submit& asked, const std::vector<DeploymentChange>& history) const;
   /// Whether the job may begin in the state as it is now: asked when it is submitted with nobody in front of it, and
   /// when it starts.
   Result<> check_startable(const Job& job) const;
@@ -89,8 +94,27 @@ struct Core::Impl {
   Result<protocol::Reply> retry_job(const Principal& by, JobId number, const std::optional<PastJob>& past);
   Result<> check_still_there(const Job& job) const;
 
+  // promote_set.cc: deployments that are promoted together
+  Result<protocol::Reply> submit_set(const Principal& by, const protocol::request::Submit& asked);
+  Result<std::vector<Job>> jobs_of_set(const protocol::request::Submit& asked) const;
+  void begin_set(JobId number);
+  void set_ready(JobId number);
+  Result<> check_set(JobId number);
+  void stop_others_of_set(const Job& child);
+  void finish_set(JobId number);
+
   // promote.cc
-  Result<> aim_promotion(Job& job) const;
+  Result<> carry_inputs(Job& job, const std::vector<std::string>& names) const;
+  Result<> aim_promotion(Job& job, const std::vector<std::string>& with_inputs) const;
+
+  // history.cc: what a deployment was, going back to it, and holding it
+  void tell_change(std::string_view what, std::string_view principal, const DeploymentKey& key, JobId job,
+                   Value::Object data = {}, std::string note = {});
+  Result<> aim_rollback(Job& job, const std::vector<DeploymentChange>& history) const;
+  void hold_after_rollback(const Job& job);
+  void hold(const DeploymentKey& key, state::Hold hold);
+  Result<protocol::Reply> set_hold(const Principal& by, const protocol::request::SetHold& asked);
+  Result<> check_not_held(const Job& job) const;
 
   // jobs.cc: queue, start, settle
   void add_job(Job job, std::string_view first_words = {});
@@ -132,10 +156,18 @@ struct Core::Impl {
 
   // prepare.cc: what can be refused before the first trace
   void begin(JobId number);
+  Result<bool> find_out(JobId number);
+  void go_on(JobId number);
   Result<> check_inputs(const Job& job);
   Result<> check_unit(const Job& job, const Unit& unit) const;
   Result<> prepare(JobId number);
   void make_rows(JobId number);
+
+  // plan_job.cc: what a job would do
+  std::string fingerprint(const Job& job);
+  std::vector<protocol::PlannedDeployment> planned_deployments(const Job& job, const State& before);
+  std::vector<std::string> warnings_of(const Job& job, const State& before) const;
+  protocol::reply::Plan planned(const Job& job, const State& before);
 
   // surroundings.cc: what the values of a unit are made of
   DeploymentKey key_of(const Job& job, const Unit& unit) const { return {job.environment, unit.deployment}; }
@@ -156,6 +188,9 @@ struct Core::Impl {
   state::DeployedRelease release_of(const Job& job, std::uint32_t unit);
   Result<> open(JobId number, const Step& step);
   Result<> take_mapping(JobId number, const Step& step);
+  /// `later`: takes the inputs that cannot be told before a dependency has run; null: such a one is an error.
+  Result<Value::Object> map_inputs(const Job& job, std::uint32_t unit, const std::string& stage,
+                                   std::set<std::string>* later);
   void announce(const Job& job, const Step& step);
   void announce_end(const Job& job, const Step& step);
   Result<> enter(JobId number, const Step& step);
@@ -308,6 +343,7 @@ struct Core::Impl {
   std::map<AgentId, std::set<TaskId>> work;   ///< current tasks of unsettled jobs, by the agent they are bound to
   std::set<TaskId> unbound;                   ///< tasks of workspace jobs whose process has not joined yet
   std::map<JobId, std::set<JobId>> children;  ///< unsettled, by converge job
+  std::map<JobId, std::set<JobId>> ready;     ///< by set of promotions: those that wait for the others
   std::map<JobId, Expansion> expansions;      ///< of unsettled jobs
   struct Converging {
     std::vector<DeploymentKey> keys;
@@ -315,6 +351,8 @@ struct Core::Impl {
   };
   std::map<JobId, Converging> converging;
   std::deque<JobId> to_start;
+  bool only_plans = false;   ///< this is a copy that looks what a job would do: none gets as far as a script
+  std::string planned_id{};  ///< fingerprint of the job that was looked at
   Timestamp answers_checked_at{};
 };
 
@@ -340,6 +378,12 @@ std::vector<std::string> secret_variables(const release::Metadata& metadata,
 Result<> check_declared(const release::Metadata& metadata, const Value::Object& given);
 Result<> check_declared(const std::vector<release::Variable>& declared, const std::string& of,
                         const Value::Object& given);
+/// Promotions that start together: a job without a deployment of its own, whose children have them.
+inline bool is_set(const Job& job) { return job.kind == JobKind::promote && job.deployment.empty(); }
+inline bool makes_jobs(const Job& job) { return job.kind == JobKind::converge || is_set(job); }
+Error moved_since(const Job& job);
+/// Of plans that start together, in their order.
+std::string id_of_set(const std::vector<std::string>& ids);
 bool rolls_out(const Job& job);
 /// Cancelled, and its current script is to stop; not what runs after it has failed.
 inline bool wants_stop(const Job& job) { return job.cancel_requested && !job.failure; }

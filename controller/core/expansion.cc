@@ -185,6 +185,7 @@ Result<Expansion> expand(const Job& job, const JobPlan& plan) {
   switch (job.kind) {
     case JobKind::deploy:
     case JobKind::promote:
+    case JobKind::rollback:
       steps.roll(0, "deploy", job.kind);
       break;
     case JobKind::build:

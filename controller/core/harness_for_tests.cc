@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "controller/core/engine.h"
 #include "shared/state/status.h"
 
 namespace escape::controller::testing {
@@ -139,6 +140,9 @@ void Harness::carry_out() {
       if (row->phase == JobPhase::settled) settled[row->number] = *row;
     }
     if (const auto* row = std::get_if<Task>(&change)) settled_tasks[row->id] = *row;
+    if (const auto* row = std::get_if<DeploymentChange>(&change)) {
+      history[{row->deployment.environment, row->deployment.name}].push_back(*row);
+    }
   }
   for (const Effects::ToClientSession& out : last.to_clients) replies.push_back(out.reply);
   for (const Effects::ToAgentSession& out : last.to_agents) {
@@ -185,6 +189,10 @@ void Harness::check() {
   }
   for (const auto& [number, job] : s.jobs) {
     ASSERT_NE(job.phase, JobPhase::settled);
+    if (is_set(job)) {
+      ASSERT_EQ(job.phase, JobPhase::running);
+      continue;
+    }
     const Lock& lock = s.locks.at({job.environment, job.kind == JobKind::converge ? "" : job.deployment});
     const bool waits = std::ranges::find(lock.waiting, number) != lock.waiting.end();
     ASSERT_EQ(waits, job.phase == JobPhase::queued) << "job " << number;
@@ -272,6 +280,14 @@ Input Harness::client_message(std::string_view key, std::string id, protocol::Re
     for (JobId child : message.past->job.children) {
       if (settled.contains(child)) message.past->children.push_back(settled.at(child));
     }
+  }
+  const auto of = [&](const DeploymentKey& key) {
+    auto found = history.find(key);
+    return found == history.end() ? std::vector<DeploymentChange>() : found->second;
+  };
+  if (const auto* asked = std::get_if<protocol::request::Submit>(&message.request)) {
+    message.history = of({asked->environment, asked->deployment});
+    std::ranges::reverse(message.history);
   }
   return message;
 }

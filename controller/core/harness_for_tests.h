@@ -97,6 +97,7 @@ class Harness {
   std::map<JobId, std::vector<protocol::LogEntry>> logs;
   std::map<JobId, Job> settled;
   std::map<TaskId, Task> settled_tasks;
+  std::map<DeploymentKey, std::vector<DeploymentChange>> history;
   Effects last;
   Settings settings;
   std::unique_ptr<Core> core;

@@ -22,6 +22,8 @@ std::string_view section_word(JobKind kind) {
       return "Converge";
     case JobKind::errand:
       return "Errand";
+    case JobKind::rollback:
+      return "Rollback";
   }
   return "";
 }
@@ -32,6 +34,9 @@ std::vector<std::string> Core::Impl::sections_of(const Job& job) {
   std::vector<std::string> sections{word};
   if (job.parent != 0) sections = {"Converge", word + " " + job.deployment};
   if (job.kind == JobKind::promote) sections = {"Promote", "Deploy"};
+  if (job.kind == JobKind::promote && job.parent != 0) sections = {"Promote", "Deploy " + job.deployment};
+  if (is_set(job)) sections = {"Promote"};
+  if (job.kind == JobKind::rollback) sections = {"Rollback", "Deploy"};
   const Step* step = job.task_count == 0 ? nullptr : step_at(job, job.current);
   if (!step) return sections;
   const std::vector<Unit>& units = expansion_of(job.number).units;

@@ -17,6 +17,7 @@ std::string start_text(JobKind kind) {
   switch (kind) {
     case JobKind::deploy:
     case JobKind::promote:
+    case JobKind::rollback:
       return "Deploying.";
     case JobKind::build:
       return "Starting build.";
@@ -37,6 +38,7 @@ std::string success_text(const Job& job, JobKind kind) {
   switch (kind) {
     case JobKind::deploy:
     case JobKind::promote:
+    case JobKind::rollback:
       return fmt::format("Successfully deployed {} with deployment name {} in the {} environment.", job.release,
                          job.deployment, job.environment);
     case JobKind::build:
@@ -124,6 +126,7 @@ void Core::Impl::add_job(Job job, std::string_view first_words) {
   Value::Object data{{"kind", name_of(job.kind)}, {"release", job.release.empty() ? job.release_query : job.release}};
   if (job.retry_of != 0) data.set("retry_of", job.retry_of);
   tell("job.queued", job.principal, deployment_of(job), number, std::move(data));
+  if (is_set(rows.state().jobs.at(number))) return to_start.push_back(number);  // the locks are its children's
   auto lock = rows.state().locks.find(key);
   if (lock == rows.state().locks.end()) {
     rows.put(Lock{.key = key, .holder = number, .since = now.wall, .waiting = {}});
@@ -151,6 +154,7 @@ void Core::Impl::start(JobId number) {
   job.message.clear();
   tell("job.started", job.principal, deployment_of(job), number, {{"kind", name_of(job.kind)}});
   if (job.kind == JobKind::converge) return begin_converge(number);
+  if (is_set(job)) return begin_set(number);
   if (job.after.empty()) return set_out(number);
   const Job* first = find_live(job.after.front());
   const std::string text = fmt::format("waiting for {} (job {})", first ? first->deployment : "", job.after.front());
@@ -208,6 +212,7 @@ void Core::Impl::on_input(const input::Resolved& got) {
   const Job* found = find_live(got.job);
   if (!found || found->phase != JobPhase::running) return ignore("the job that asked has ended");
   if (found->kind == JobKind::converge) return on_desired_resolved(got.job, got.records);
+  if (is_set(*found)) return ignore("a set of promotions asks for nothing");
   if (found->task_count != 0) return ignore("the job's releases are already known");
   if (!got.records) return fail_job(got.job, got.records.error());
   if (rows.state().plans.contains(got.job)) {

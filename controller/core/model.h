@@ -31,7 +31,8 @@ struct DeploymentKey {
   friend auto operator<=>(const DeploymentKey&, const DeploymentKey&) = default;
 };
 
-/// What a retried converge does again: a deployment that did not end well, with the very release that was tried.
+/// What a retried converge does again: a deployment that did not end well, with the very release that was tried. And
+/// what a set of promotions moves: each with the release that its source ran when it was asked for.
 struct Redo {
   JobId job = 0;  ///< the child that did not end well
   JobKind kind = JobKind::deploy;
@@ -91,6 +92,11 @@ struct Job {
   std::vector<JobId> after;
   /// The job has failed and still deactivates the providers that it activated: what it settles with.
   std::optional<Failure> failure;
+  EventSequence back_to = 0;             ///< rollback: the change whose release and inputs it brings back
+  Value::Object given;                   ///< rollback: the values that the scripts had then, by declared id
+  std::string reason;                    ///< rollback: why
+  std::string plan;                      ///< id of the plan that a person agreed to; another one now is a conflict
+  std::vector<std::string> with_inputs;  ///< a set of promotions: inputs of each source that go along
   friend bool operator==(const Job&, const Job&) = default;
 };
 
@@ -122,6 +128,20 @@ struct JobPlan {
   std::vector<PlannedRelease> releases{};  ///< the others
   std::vector<Unit> units{};               ///< the job's own first; empty: only that one
   friend bool operator==(const JobPlan&, const JobPlan&) = default;
+};
+
+/// One change of a deployment, and all of it as it was from then on. Never changed, never held in memory: the shell
+/// hands in what the core needs (`input::ClientMessage::history`).
+struct DeploymentChange {
+  EventSequence sequence = 0;  ///< of the event that tells it
+  Timestamp time{};
+  std::string what{};  ///< the event's kind without "deployment.": "upgraded", "failed", "desired" …
+  std::string principal{};
+  JobId job = 0;
+  EventSequence back_to = 0;  ///< what a rollback went back to, or tried to
+  std::string note{};         ///< what was wished, why it is held
+  state::Deployment deployment{};
+  friend bool operator==(const DeploymentChange&, const DeploymentChange&) = default;
 };
 
 /// One step on one agent.
@@ -254,9 +274,10 @@ struct RemovedAnswer {
 };
 
 /// What a loop turn commits in one synced batch. A row replaces the one of the same key.
-using Change = std::variant<state::Environment, RemovedEnvironment, state::Deployment, RemovedDeployment, Job, JobPlan,
-                            Task, Agent, RemovedAgent, Principal, RemovedPrincipal, Invitation, RemovedInvitation, Lock,
-                            RemovedLock, AnsweredRequest, RemovedAnswer, LogLine, protocol::EventView>;
+using Change =
+    std::variant<state::Environment, RemovedEnvironment, state::Deployment, RemovedDeployment, Job, JobPlan, Task,
+                 Agent, RemovedAgent, Principal, RemovedPrincipal, Invitation, RemovedInvitation, Lock, RemovedLock,
+                 AnsweredRequest, RemovedAnswer, LogLine, protocol::EventView, DeploymentChange>;
 
 /// Everything the core holds in memory, as loaded from the store at start: all of the small tables, and of jobs and
 /// tasks only those that have not settled.

@@ -18,6 +18,17 @@ Error moved_release(const std::string& what, const std::string& found, const std
       {}};
 }
 
+}  // namespace
+
+Error moved_since(const Job& job) {
+  return {ErrorKind::conflict,
+          fmt::format("What {} showed no longer holds: something that it was made of has changed since.", job.plan),
+          "Look again with --dry-run.",
+          {}};
+}
+
+namespace {
+
 Error errand_not_found(const Job& job, const release::Metadata& metadata) {
   std::vector<std::string> names;
   for (const auto& [name, errand] : metadata.errands) names.push_back(name);
@@ -42,6 +53,24 @@ std::vector<release::Variable> variables_of_errand(const release::Metadata& meta
 
 /// The release is known: asks for what else is needed, and when all is there the job leaves traces in the deployment.
 void Core::Impl::begin(JobId number) {
+  const Result<bool> known = find_out(number);
+  if (!known) return fail_job(number, known.error());
+  if (!known.value()) return;
+  if (only_plans) return make_rows(number);
+  const Job& job = rows.state().jobs.at(number);
+  if (job.kind == JobKind::promote && job.parent != 0) return set_ready(number);
+  go_on(number);
+}
+
+/// Nothing is in its way: from here on there are traces.
+void Core::Impl::go_on(JobId number) {
+  make_rows(number);
+  advance(number);
+}
+
+/// Which deployments and releases the job means, and whether it may begin; false: it waits for releases that it asked
+/// for.
+Result<bool> Core::Impl::find_out(JobId number) {
   Job& job = rows.edit(number);
   if (job.kind == JobKind::destroy) {
     std::erase_if(job.stages, [&](const std::string& name) {
@@ -51,11 +80,19 @@ void Core::Impl::begin(JobId number) {
   }
   expansions.erase(number);
   const Expansion& all = expansion_of(number);
+  if (job.kind == JobKind::rollback) {
+    // The dependencies are brought back too, and give what they give then.
+    std::vector<std::string> theirs;
+    for (const auto& [id, value] : job.given) {
+      if (comes_from_dependency(all.metadata_of(0), id)) theirs.push_back(id);
+    }
+    for (const std::string& id : theirs) job.given.erase(id);
+  }
   std::vector<std::string> missing = missing_releases(all.metadata_of(0), all.releases);
   std::vector<Unit> units;
   if (missing.empty()) {
     Result<std::vector<Unit>> planned = units_of(job);
-    if (!planned) return fail_job(number, planned.error());
+    if (!planned) return fail(planned.error());
     units = std::move(planned).value();
     for (std::size_t index = 1; index < units.size(); ++index) {
       const release::Metadata* metadata = all.find(units[index].release);
@@ -68,14 +105,16 @@ void Core::Impl::begin(JobId number) {
   }
   if (!missing.empty()) {
     effects.resolve.push_back({number, std::nullopt, std::move(missing)});
-    return;
+    return false;
   }
   JobPlan plan = rows.state().plans.at(number);
   plan.units = std::move(units);
   rows.put(std::move(plan));
   expansions.erase(number);
-  if (Result<> prepared = prepare(number); !prepared) return fail_job(number, prepared.error());
-  advance(number);
+  if (only_plans || !job.plan.empty()) planned_id = fingerprint(job);
+  if (!only_plans && !job.plan.empty() && job.plan != planned_id) return fail(moved_since(job));
+  TRYV(prepare(number));
+  return true;
 }
 
 /// A value that does not fit is refused here, before it is recorded: recorded, it would fail every later run too. What
@@ -93,7 +132,7 @@ Result<> Core::Impl::check_inputs(const Job& job) {
   return ok();
 }
 
-/// Everything that can be refused before the first trace in the deployment; then the rows that the steps write to.
+/// Everything that can be refused before the first trace in the deployment.
 Result<> Core::Impl::prepare(JobId number) {
   const Expansion& all = expansion_of(number);
   const Job& job = rows.state().jobs.at(number);
@@ -102,7 +141,7 @@ Result<> Core::Impl::prepare(JobId number) {
   if (job.kind == JobKind::errand) {
     if (!metadata.errands.contains(job.errand)) return fail(errand_not_found(job, metadata));
     TRYV(check_declared(variables_of_errand(metadata, job.errand), "errand '" + job.errand + "'", job.inputs));
-  } else {
+  } else if (job.kind != JobKind::rollback) {  // which takes what was recorded, also for releases before it
     TRYV(check_declared(metadata, job.inputs));
   }
   if (rolls_out(job)) {
@@ -116,7 +155,6 @@ Result<> Core::Impl::prepare(JobId number) {
   if (has_work) {
     TRYV(check_has_agent(job));
   }
-  make_rows(number);
   return ok();
 }
 
@@ -146,6 +184,7 @@ Result<> Core::Impl::check_unit(const Job& job, const Unit& unit) const {
                                               key.deployment, name_of(stage->status.code)));
 }
 
+/// The rows that the steps write to.
 void Core::Impl::make_rows(JobId number) {
   Job& job = rows.edit(number);
   const Expansion& all = expansion_of(number);
@@ -179,7 +218,12 @@ void Core::Impl::make_rows(JobId number) {
     }
     state::StageRecord& stage = rows.edit_deployment(key).stages[first.stage];
     job.tried = stage.status.tried;
-    for (const auto& [id, value] : job.inputs) stage.inputs.set(id, value);
+    if (job.kind == JobKind::rollback) {
+      stage.inputs = job.inputs;
+      hold_after_rollback(job);
+    } else {
+      for (const auto& [id, value] : job.inputs) stage.inputs.set(id, value);
+    }
   } else {
     job.tried = rows.edit_deployment(key).stages[first.stage].status.tried;
   }

@@ -65,11 +65,13 @@ Result<protocol::reply::Promotion> describe_promotion(const State& state,
   promotion.target_protected = environment != state.environments.end() && environment->second.is_protected;
   const std::string& name = asked.to_deployment.empty() ? asked.from_deployment : asked.to_deployment;
   compare_with_target(state, {asked.to_environment, name}, stage->release, promotion);
+  auto target = state.deployments.find({asked.to_environment, name});
+  if (target != state.deployments.end() && target->second.hold) promotion.hold = describe_hold(*target->second.hold);
   return promotion;
 }
 
 /// Fills in what the source really runs, to the digest.
-Result<> Core::Impl::aim_promotion(Job& job) const {
+Result<> Core::Impl::aim_promotion(Job& job, const std::vector<std::string>& with_inputs) const {
   if (job.from_deployment.empty()) {
     return fail(ErrorKind::usage, "Missing deployment name.", "Name the deployment to promote with -d.");
   }
@@ -86,6 +88,23 @@ Result<> Core::Impl::aim_promotion(Job& job) const {
   }
   job.release_query = now_runs.release;
   job.expected_sha256 = now_runs.sha256;
+  return carry_inputs(job, with_inputs);
+}
+
+/// Values of the source, by name, under those that were given.
+Result<> Core::Impl::carry_inputs(Job& job, const std::vector<std::string>& names) const {
+  const state::StageRecord& source = *find_stage(rows.state(), {job.from_environment, job.from_deployment}, "deploy");
+  for (const std::string& name : names) {
+    const Value* value = source.calculated_inputs.find(name);
+    if (!value) {
+      return fail(ErrorKind::not_found,
+                  fmt::format("Deployment {} in environment {} has no input '{}' to carry along.", job.from_deployment,
+                              job.from_environment, name),
+                  fmt::format("`escape state show-deployment -d {} -e {}` shows its inputs.", job.from_deployment,
+                              job.from_environment));
+    }
+    if (!job.inputs.contains(name)) job.inputs.set(name, *value);  // -v says it better
+  }
   return ok();
 }
 

@@ -69,6 +69,7 @@ void apply(State& state, const Change& change) {
                  [&](const RemovedAnswer& row) { state.answered.erase({row.principal, row.id}); },
                  [&](const LogLine& line) { apply_log(state, line); },
                  [&](const protocol::EventView& row) { state.last_event = std::max(state.last_event, row.sequence); },
+                 [](const DeploymentChange&) {},  // only on the disk
              },
              change);
 }
@@ -178,6 +179,8 @@ void Recorder::forget_answers(Timestamp before) {
     return is_old;
   });
 }
+
+void Recorder::remember(DeploymentChange change) { changes_.push_back(std::move(change)); }
 
 void Recorder::tell(protocol::EventView event) {
   event.sequence = ++state_.last_event;

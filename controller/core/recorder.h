@@ -52,6 +52,8 @@ class Recorder {
   /// Answers older than that.
   void forget_answers(Timestamp before);
 
+  /// An entry of a deployment's history.
+  void remember(DeploymentChange change);
   /// Numbers the event and hands it out.
   void tell(protocol::EventView event);
   /// Numbers the entry within the log of `root`, which has not settled, and hands it out.

@@ -12,7 +12,7 @@ using state::StatusCode;
 
 Result<protocol::Reply> Core::Impl::answer(const Principal& by, const input::ClientMessage& got) {
   return std::visit(overloaded{
-                        [&](const request::Submit& r) { return submit(by, got.key, r); },
+                        [&](const request::Submit& r) { return submit(by, got.key, r, got.history); },
                         [&](const request::CancelJob& r) { return cancel(by, r.job); },
                         [&](const request::RetryJob& r) { return retry_job(by, r.job, got.past); },
                         [&](const request::ResolveJob& r) { return resolve_job(by, r); },
@@ -22,7 +22,8 @@ Result<protocol::Reply> Core::Impl::answer(const Principal& by, const input::Cli
                         [&](const request::ApplyEnvironment& r) { return apply_environment(by, r); },
                         [&](const request::RemoveEnvironment& r) { return remove_environment(by, r); },
                         [&](const request::CreateDeployment& r) { return create_deployment(by, r); },
-                        [&](const request::ShowDeployment& r) { return reveal(by, r); },
+                        [&](const request::SetHold& r) { return set_hold(by, r); },
+                        [&](const request::ShowDeployment& r) { return reveal(by, r, got.history); },
                         [&](const request::ExportState& r) { return reveal(by, r); },
                         [&](const auto&) -> Result<protocol::Reply> {
                           return fail(ErrorKind::internal, fmt::format("'{}' changes nothing and is not answered here.",
@@ -78,13 +79,15 @@ Result<> Core::Impl::check_desired(const DeploymentKey& key, std::string_view qu
   return ok();
 }
 
-void Core::Impl::set_desired(const Principal& by, const DeploymentKey& key, const std::string& query) {
+void Core::Impl::set_desired(const Principal& by, const DeploymentKey& key, const std::string& query,
+                             const std::function<void(state::Deployment&)>& also) {
   const std::string application = to_string(release::parse_release_query(query).value().application);
   if (!rows.state().deployments.contains(key)) {
     rows.put(state::Deployment{
         .environment = key.environment, .name = key.deployment, .release = application, .inputs = {}});
   }
   state::Deployment& deployment = rows.edit_deployment(key);
+  const state::Deployment before = deployment;
   if (deployment.release != application) {
     deployment.release = application;
     deployment.stages.clear();
@@ -95,7 +98,8 @@ void Core::Impl::set_desired(const Principal& by, const DeploymentKey& key, cons
     const Result<> gone = state::go(status, StatusCode::pending, now.wall, by.name);
     if (!gone) ignore(gone.error().message);
   }
-  tell("deployment.desired", by.name, key, 0, {{"release", query}});
+  also(deployment);
+  if (!(deployment == before)) tell_change("desired", by.name, key, 0, {{"release", query}}, "is to run " + query);
 }
 
 Result<protocol::Reply> Core::Impl::apply_environment(const Principal& by, const request::ApplyEnvironment& asked) {
@@ -122,10 +126,13 @@ Result<protocol::Reply> Core::Impl::apply_environment(const Principal& by, const
   const state::Environment before = environment;
   if (asked.inputs) environment.inputs = *asked.inputs;
   if (asked.is_protected) environment.is_protected = *asked.is_protected;
-  if (!is_new && !(environment == before)) tell("environment.modified", by.name, {asked.environment, ""}, 0);
+  if (!is_new && !(environment == before)) {
+    tell("environment.modified", by.name, {asked.environment, ""}, 0);
+    environment.revision = rows.state().last_event;
+  }
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    set_desired(by, keys[i], asked.deployments[i].release);
-    rows.edit_deployment(keys[i]).inputs = asked.deployments[i].inputs;
+    const request::ApplyEnvironment::Item& item = asked.deployments[i];
+    set_desired(by, keys[i], item.release, [&](state::Deployment& deployment) { deployment.inputs = item.inputs; });
   }
   return protocol::Reply(
       protocol::reply::Done{fmt::format("Environment {} is {} with {} desired deployment{}.", asked.environment,
@@ -140,10 +147,11 @@ Result<protocol::Reply> Core::Impl::create_deployment(const Principal& by, const
                           asked.deployment.empty() ? to_string(query.application) : asked.deployment};
   TRYV(check_desired(key, asked.release));
   if (!rows.state().environments.contains(key.environment)) make_environment(by, key.environment, false);
-  set_desired(by, key, asked.release);
-  state::StageRecord& stage = rows.edit_deployment(key).stages["deploy"];
-  for (const auto& [id, value] : asked.inputs) stage.inputs.set(id, value);
-  for (const auto& [variable, provider] : asked.providers) stage.providers[variable] = provider;
+  set_desired(by, key, asked.release, [&](state::Deployment& deployment) {
+    state::StageRecord& stage = deployment.stages["deploy"];
+    for (const auto& [id, value] : asked.inputs) stage.inputs.set(id, value);
+    for (const auto& [variable, provider] : asked.providers) stage.providers[variable] = provider;
+  });
   return protocol::Reply(protocol::reply::Done{
       fmt::format("Deployment {} in environment {} is to run {}; `escape run converge -e {}` brings it there.",
                   key.deployment, key.environment, asked.release, key.environment)});

@@ -25,6 +25,7 @@ Error still_running(const Job& job, bool is_unknown) {
 
 std::string what_it_was(const Job& job) {
   if (job.kind == JobKind::converge) return fmt::format("converge {}", job.environment);
+  if (is_set(job)) return fmt::format("promote a set from {} to {}", job.from_environment, job.environment);
   const std::string& release = job.release.empty() ? job.release_query : job.release;
   return release.empty()
              ? fmt::format("{} {} in {}", name_of(job.kind), job.deployment, job.environment)
@@ -47,6 +48,10 @@ Job same_again(const Job& job) {
   again.stages = job.stages;
   again.providers = job.providers;
   again.errand = job.errand;
+  again.back_to = job.back_to;
+  again.given = job.given;
+  again.reason = job.reason;
+  again.with_inputs = job.with_inputs;
   if (job.kind == JobKind::destroy && again.stages.empty()) again.stages = {"deploy"};
   again.removes_deployment = job.removes_deployment;
   again.retry_of = job.number;
@@ -57,7 +62,7 @@ Job same_again(const Job& job) {
 
 Result<protocol::Reply> Core::Impl::retry_job(const Principal& by, JobId number, const std::optional<PastJob>& past) {
   if (const Job* live = find_live(number)) {
-    TRYV(check_may_act(by, live->environment, "retry"));
+    TRYV(check_may_act(by, live->environment, "retry jobs"));
     auto task = rows.state().tasks.find({number, live->current});
     return fail(still_running(*live, task != rows.state().tasks.end() && task->second.phase == TaskPhase::unknown));
   }
@@ -65,7 +70,7 @@ Result<protocol::Reply> Core::Impl::retry_job(const Principal& by, JobId number,
     return fail(ErrorKind::not_found, fmt::format("There is no job {}.", number), "`escape jobs list` shows the jobs.");
   }
   const Job& old = past->job;
-  TRYV(check_may_act(by, old.environment, "retry"));
+  TRYV(check_may_act(by, old.environment, "retry jobs"));
   if (old.outcome == JobOutcome::ok) {
     return fail(ErrorKind::conflict, fmt::format("Job {} ended well, so there is nothing to retry.", number),
                 "To run the same once more, ask for it as you did the first time.");

@@ -1,5 +1,7 @@
 #include "controller/core/shown_state.h"
 
+#include <algorithm>
+
 #include "controller/core/engine.h"
 #include "shared/codec/domain.h"
 
@@ -20,6 +22,24 @@ Result<std::map<std::string, state::Deployment>> find_shown(const State& state, 
   return fail(ErrorKind::not_found,
               "Deployment '" + asked.deployment + "' not found in environment '" + asked.environment + "'.",
               "`escape state list-deployments -e " + asked.environment + "` shows what is there.");
+}
+
+Result<std::map<std::string, state::Deployment>> find_shown(const std::vector<DeploymentChange>& changes,
+                                                            const request::ShowDeployment& asked) {
+  std::map<std::string, state::Deployment> shown;
+  for (const DeploymentChange& change : changes) {
+    const bool is_empty = std::ranges::all_of(change.deployment.stages, [](const auto& stage) {
+      return stage.second.status.code == state::StatusCode::empty;
+    });
+    // A destroyed parent takes those below it along.
+    if (is_empty && change.deployment.name != asked.deployment) continue;
+    shown.emplace(change.deployment.name, change.deployment);
+  }
+  if (shown.contains(asked.deployment)) return shown;
+  return fail(ErrorKind::not_found,
+              "Deployment '" + asked.deployment + "' in environment '" + asked.environment +
+                  "' is not known to have existed then.",
+              "`escape state history -d " + asked.deployment + " -e " + asked.environment + "` shows its changes.");
 }
 
 state::EnvironmentState environment_state(const State& state, const state::Environment& environment) {
@@ -46,8 +66,10 @@ Result<std::vector<state::EnvironmentState>> find_shown(const State& state, cons
 }
 
 /// Whole values leave the controller, and the log tells who saw them, in the commit before the answer.
-Result<protocol::Reply> Core::Impl::reveal(const Principal& by, const request::ShowDeployment& asked) {
-  TRY(const auto shown, find_shown(rows.state(), asked));
+Result<protocol::Reply> Core::Impl::reveal(const Principal& by, const request::ShowDeployment& asked,
+                                           const std::vector<DeploymentChange>& history) {
+  const bool is_past = asked.at != 0 || asked.at_time.is_set();
+  TRY(const auto shown, is_past ? find_shown(history, asked) : find_shown(rows.state(), asked));
   tell("deployment.revealed", by.name, {asked.environment, asked.deployment}, 0);
   return protocol::Reply(protocol::reply::Deployment{codec::deployment_to_state_json(shown, asked.deployment)});
 }

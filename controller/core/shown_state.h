@@ -15,6 +15,9 @@ namespace escape::controller {
 /// A deployment with those below it, by name. Error: not_found.
 Result<std::map<std::string, state::Deployment>> find_shown(const State& state,
                                                             const protocol::request::ShowDeployment& asked);
+/// The same as it was, from what the history gives for that moment. Error: not_found.
+Result<std::map<std::string, state::Deployment>> find_shown(const std::vector<DeploymentChange>& changes,
+                                                            const protocol::request::ShowDeployment& asked);
 /// Error: not_found when the environment that is asked for does not exist.
 Result<std::vector<state::EnvironmentState>> find_shown(const State& state,
                                                         const protocol::request::ExportState& asked);

@@ -38,19 +38,20 @@ StatusCode failure_code(StatusCode running) {
   }
 }
 
-/// "deployment.upgraded" …: what this deploy means beside what ran before.
+/// "upgraded" …: what this deploy means beside what ran before.
 std::string_view deployed_word(const std::optional<state::DeployedRelease>& before, const std::string& version) {
-  if (!before) return "deployment.deployed";
+  if (!before) return "deployed";
   Result<release::Version> old_one = release::Version::parse(before->version);
   Result<release::Version> new_one = release::Version::parse(version);
-  if (!old_one || !new_one || old_one.value() == new_one.value()) return "deployment.deployed";
-  return old_one.value() < new_one.value() ? "deployment.upgraded" : "deployment.rolledback";
+  if (!old_one || !new_one || old_one.value() == new_one.value()) return "deployed";
+  return old_one.value() < new_one.value() ? "upgraded" : "rolledback";
 }
 
 }  // namespace
 
 bool rolls_out(const Job& job) {
-  return job.kind == JobKind::deploy || job.kind == JobKind::promote || job.kind == JobKind::build;
+  return job.kind == JobKind::deploy || job.kind == JobKind::promote || job.kind == JobKind::build ||
+         job.kind == JobKind::rollback;
 }
 
 /// From step to step until one needs an agent. A step without script is passed in the same turn, through the same
@@ -198,19 +199,27 @@ state::DeployedRelease Core::Impl::release_of(const Job& job, std::uint32_t unit
 /// the dependencies before it and over the parent's providers.
 Result<> Core::Impl::take_mapping(JobId number, const Step& step) {
   const Job& job = *find_live(number);
-  const Expansion& all = expansion_of(number);
-  const Unit& unit = all.units[step.unit];
+  const Unit& unit = expansion_of(number).units[step.unit];
+  TRY(Value::Object inputs, map_inputs(job, step.unit, step.stage, nullptr));
+  find_or_make_stage(key_of(job, unit), step.stage)->inputs = std::move(inputs);
+  return ok();
+}
+
+Result<Value::Object> Core::Impl::map_inputs(const Job& job, std::uint32_t index, const std::string& stage,
+                                             std::set<std::string>* later) {
+  const Expansion& all = expansion_of(job.number);
+  const Unit& unit = all.units[index];
   const Unit& parent = all.units[unit.parent];
   const release::Metadata& metadata = all.metadata_of(unit.parent);
-  const release::Scope scope = scope_of(unit.parent, step.stage);
+  const release::Scope scope = scope_of(unit.parent, stage);
   const auto dependency = std::ranges::find(metadata.depends, unit.variable, &release::Dependency::variable);
   CHECK(dependency != metadata.depends.end());  // the unit was made from it
-  const auto [globals, early] = early_globals(job, parent, metadata, step.stage, scope);
+  const auto [globals, early] = early_globals(job, parent, metadata, stage, scope);
   const script::Context context{&globals, nullptr, now.wall.micros / 1'000'000};
   Value::Object mapping = dependency->mapping;
   const Value::Object& own = scope == release::Scope::build ? dependency->build_mapping : dependency->deploy_mapping;
   for (const auto& [id, value] : own) mapping.set(id, value);
-  const std::vector<release::Variable>& declared = all.metadata_of(step.unit).inputs;
+  const std::vector<release::Variable>& declared = all.metadata_of(index).inputs;
   Value::Object inputs;
   for (const auto& [id, value] : mapping) {
     Result<Value> mapped = script::evaluate_value(value, context);
@@ -220,6 +229,10 @@ Result<> Core::Impl::take_mapping(JobId number, const Step& step) {
     }
     // The compiler maps every input of the parent, also those that the dependency never asks for.
     if (std::ranges::find(declared, id, &release::Variable::id) == declared.end()) continue;
+    if (later) {
+      later->insert(id);
+      continue;
+    }
     for (const std::string& needed : inputs_spoken_of(value)) {
       if (auto failed = early.failed.find(needed); failed != early.failed.end()) return fail(failed->second);
     }
@@ -228,8 +241,7 @@ Result<> Core::Impl::take_mapping(JobId number, const Step& step) {
         fmt::format("In the mapping of input '{}' of dependency '{}': {}", id, unit.variable, error.message);
     return fail(std::move(error));
   }
-  find_or_make_stage(key_of(job, unit), step.stage)->inputs = std::move(inputs);
-  return ok();
+  return inputs;
 }
 
 /// Inputs are calculated when the first step becomes current, from everything that is known then.
@@ -281,7 +293,7 @@ void Core::Impl::finish_stage(JobId number, const Step& step) {
   const bool is_deploy = step.stage == "deploy";
   if (step.part == Part::test) {
     go(*find_or_make_stage(key, step.stage), StatusCode::ok, job);
-    if (is_deploy) tell("deployment.tested", job.principal, key, number, {{"release", release}});
+    if (is_deploy) tell_change("tested", job.principal, key, number, {{"release", release}});
   }
   if (step.part == Part::post) {
     state::StageRecord& stage = *find_or_make_stage(key, step.stage);
@@ -320,7 +332,7 @@ void Core::Impl::finish_destroy(JobId number, const Step& step) {
   }
   if (step.stage != "deploy") return;
   rows.edit_deployment(key).agent.clear();
-  tell("deployment.destroyed", job.principal, key, number, {{"release", release}});
+  tell_change("destroyed", job.principal, key, number, {{"release", release}});
   if (step.unit == 0 && job.removes_deployment) rows.remove_deployment(key);
 }
 
@@ -347,8 +359,10 @@ void Core::Impl::tell_deployed(const Job& job, const Step& step, const std::opti
   Value::Object data{{"release", step.unit == 0 ? job.release : unit.release}, {"sha256", now_runs.sha256}};
   if (before) data.set("previous", before->version);
   if (!job.from_environment.empty()) data.set("promoted_from", job.from_environment);
-  tell(std::string(deployed_word(before, now_runs.version)), job.principal, key_of(job, unit), job.number,
-       std::move(data));
+  const bool is_back = job.kind == JobKind::rollback && step.unit == 0;
+  if (is_back) data.set("back_to", job.back_to);
+  tell_change(is_back ? "rolledback" : deployed_word(before, now_runs.version), job.principal, key_of(job, unit),
+              job.number, std::move(data));
 }
 
 /// The stages keep everything as far as they got; only their status says how they ended. A dependency's failure is that
@@ -371,8 +385,8 @@ void Core::Impl::mark_failed(const Job& job, const std::string& why) {
       stage.status.tried = 0;
       stage.status.try_again_at = {};
       if (name == "deploy") {
-        tell("deployment.failed", job.principal, key, job.number,
-             {{"release", job.release}, {"status", name_of(stage.status.code)}, {"message", why}});
+        tell_change("failed", job.principal, key, job.number,
+                    {{"release", job.release}, {"status", name_of(stage.status.code)}, {"message", why}});
       }
     }
   }

@@ -155,9 +155,13 @@ Error other_package(const state::Deployment& deployment, std::string_view applic
 Result<> Core::Impl::check_startable(const Job& job) const {
   switch (job.kind) {
     case JobKind::deploy:
-    case JobKind::promote:
     case JobKind::build:
+    case JobKind::rollback:
       return check_roll(job, rows.state());
+    case JobKind::promote: {
+      TRYV(check_not_held(job));
+      return check_roll(job, rows.state());
+    }
     case JobKind::smoke:
     case JobKind::test: {
       TRYV(check_trial(job, rows.state()));
@@ -178,7 +182,8 @@ Result<> Core::Impl::check_startable(const Job& job) const {
 }
 
 /// What was asked for as a job, with names checked and defaults filled in.
-Result<Job> Core::Impl::job_of(const protocol::request::Submit& asked) const {
+Result<Job> Core::Impl::job_of(const protocol::request::Submit& asked,
+                               const std::vector<DeploymentChange>& history) const {
   Job job;
   job.kind = asked.kind;
   job.environment = asked.environment;
@@ -191,13 +196,16 @@ Result<Job> Core::Impl::job_of(const protocol::request::Submit& asked) const {
   job.stages = asked.stages;
   job.providers = asked.providers;
   job.errand = asked.errand;
+  job.reason = asked.reason;
+  job.plan = asked.plan;
   if (job.kind == JobKind::errand && job.errand.empty()) {
     return fail(ErrorKind::usage, "Missing the errand's name.", "`escape errands list -d DEPLOYMENT` shows them.");
   }
   if (job.environment.empty()) return fail(ErrorKind::usage, "Missing 'environment'", "Name it with -e.");
   TRYV(release::check_environment_name(job.environment));
   if (job.step_time_limit > longest_step) return fail(ErrorKind::usage, "A step may run for a year at most.");
-  if (is_workspace(job) && (job.kind == JobKind::promote || job.kind == JobKind::converge)) {
+  if (is_workspace(job) &&
+      (job.kind == JobKind::promote || job.kind == JobKind::converge || job.kind == JobKind::rollback)) {
     return fail(ErrorKind::usage, fmt::format("A {} works on what is deployed, not on a workspace.", name_of(job.kind)),
                 "Leave the workspace out.");
   }
@@ -214,7 +222,16 @@ Result<Job> Core::Impl::job_of(const protocol::request::Submit& asked) const {
     job.from_deployment = asked.from_deployment.empty() ? asked.deployment : asked.from_deployment;
     if (job.deployment.empty()) job.deployment = job.from_deployment;
     job.expected_sha256 = asked.expected_sha256;
-    TRYV(aim_promotion(job));
+    TRYV(aim_promotion(job, asked.with_inputs));
+  } else if (job.kind == JobKind::rollback) {
+    if (job.deployment.empty())
+      return fail(ErrorKind::usage, "Missing deployment name.", "Name the deployment with -d.");
+    if (!job.inputs.empty() || !job.providers.empty()) {
+      return fail(ErrorKind::usage, "A rollback takes the inputs and providers of what it goes back to.",
+                  "Leave -v and -p out, or deploy that release by its name.");
+    }
+    job.back_to = asked.back_to;
+    TRYV(aim_rollback(job, history));
   } else if (is_workspace(job)) {
     TRY(const release::Metadata plan, codec::metadata_from_value(asked.metadata));
     TRYV(release::check_metadata(plan));
@@ -237,9 +254,14 @@ Result<Job> Core::Impl::job_of(const protocol::request::Submit& asked) const {
 }
 
 Result<protocol::Reply> Core::Impl::submit(const Principal& by, const std::string& key,
-                                           const protocol::request::Submit& asked) {
-  TRY(Job job, job_of(asked));
+                                           const protocol::request::Submit& asked,
+                                           const std::vector<DeploymentChange>& history) {
+  if (!asked.together.empty()) return submit_set(by, asked);
+  TRY(Job job, job_of(asked, history));
   job.principal = by.name;
+  if (!asked.with_inputs.empty()) {  // values leave their environment
+    TRYV(check_may_act(by, job.from_environment, "take inputs along"));
+  }
   if (is_workspace(job)) job.workspace_key = key;
   // With somebody in front, what counts is what they leave behind: asked again when the job starts.
   if (!rows.state().locks.contains(lock_of(job))) {
@@ -250,6 +272,10 @@ Result<protocol::Reply> Core::Impl::submit(const Principal& by, const std::strin
   std::string first_words;
   if (job.kind == JobKind::promote) {
     first_words = fmt::format("Promoting {} from {} to {}.", job.release_query, job.from_environment, job.environment);
+  }
+  if (job.kind == JobKind::rollback) {
+    first_words = fmt::format("Rolling {} in {} back to {}, as it was after change {}.", job.deployment,
+                              job.environment, job.release_query, job.back_to);
   }
   const JobId number = job.number;
   add_job(std::move(job), first_words);

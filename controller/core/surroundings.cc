@@ -120,6 +120,8 @@ InputSources Core::Impl::sources_of(const Job& job, const Unit& unit, const std:
       sources.push_back(&record->inputs);
     }
   }
+  // What the scripts had when it ran well, whatever the environment gives by now.
+  if (job.kind == JobKind::rollback && unit.deployment == job.deployment) sources.push_back(&job.given);
   return sources;
 }
 

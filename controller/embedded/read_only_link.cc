@@ -27,7 +27,9 @@ auto ReadOnlyLink::with_context(Use use) -> decltype(use(std::declval<const cont
               .liveness = always_there,
               .last_seen = [](const AgentId&) { return Timestamp{}; },
               .resolve = resolve_,
-              .now = read_clocks().wall});
+              .now = read_clocks().wall,
+              .read_only = {},
+              .is_embedded = true});
 }
 
 bool ReadOnlyLink::pause() {

@@ -60,6 +60,10 @@ std::optional<JobId> job_of_index_key(std::string_view key) {
 
 std::string deployment_key(const controller::DeploymentKey& key) { return text_key(key.environment) + key.deployment; }
 
+std::string history_of(const controller::DeploymentKey& key) {
+  return text_key(key.environment) + text_key(key.deployment);
+}
+
 std::string task_key(const TaskId& task) { return u64_key(task.job) + u32_key(task.index); }
 
 std::string request_key(std::string_view principal, std::string_view id) {

@@ -41,6 +41,7 @@
 ///   requests       (principal) id                        row AnsweredRequest
 ///   events         sequence                              row EventView
 ///   job_log        root job, sequence                    row LogEntry
+///   history        (environment) (deployment) sequence   row DeploymentChange, of a deployment that may be gone
 ///   inventory      drawn in controller/inventory
 ///
 /// job, sequence: u64. A row is a msgpack map {"v": row_version, fields …} (row_codec.h).
@@ -89,6 +90,8 @@ std::string newest_first(std::string_view prefix, JobId job);
 std::optional<JobId> job_of_index_key(std::string_view key);
 
 std::string deployment_key(const controller::DeploymentKey& key);
+/// What every key of the deployment's history begins with.
+std::string history_of(const controller::DeploymentKey& key);
 std::string task_key(const TaskId& task);
 std::string request_key(std::string_view principal, std::string_view id);
 std::string log_key(JobId root, std::uint64_t sequence);

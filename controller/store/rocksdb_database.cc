@@ -33,9 +33,9 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Disk constants, in the order of Table. `meta` is RocksDB's own first family, which always exists.
-constexpr std::array<const char*, table_count> family_names{"default",  "environments", "deployments", "jobs",
-                                                            "tasks",    "agents",       "principals",  "locks",
-                                                            "requests", "events",       "job_log",     "inventory"};
+constexpr std::array<const char*, table_count> family_names{
+    "default", "environments", "deployments", "jobs",    "tasks",     "agents", "principals",
+    "locks",   "requests",     "events",      "job_log", "inventory", "history"};
 
 constexpr std::size_t write_buffer_bytes = 4 << 20;  // of one table
 constexpr std::size_t arena_block_bytes = 64 << 10;  // the default takes 512 KiB for the first row of each table

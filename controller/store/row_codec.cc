@@ -8,8 +8,8 @@ namespace escape::store {
 
 std::string_view name_of_table(Table table) {
   static constexpr std::array<std::string_view, table_count> names{
-      "meta",       "environments", "deployments", "jobs",   "tasks",   "agents",
-      "principals", "locks",        "requests",    "events", "job_log", "inventory"};
+      "meta",  "environments", "deployments", "jobs",    "tasks",     "agents", "principals",
+      "locks", "requests",     "events",      "job_log", "inventory", "history"};
   return names[static_cast<std::size_t>(table)];
 }
 

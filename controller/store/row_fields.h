@@ -78,6 +78,11 @@ void describe(V& visit, Job& j) {
   visit("errand", j.errand);
   visit("failure", j.failure);
   visit("after", j.after);
+  visit("back_to", j.back_to);
+  visit("given", j.given);
+  visit("reason", j.reason);
+  visit("plan", j.plan);
+  visit("with_inputs", j.with_inputs);
 }
 template <class V>
 void describe(V& visit, PlannedRelease& r) {
@@ -102,6 +107,18 @@ void describe(V& visit, JobPlan& p) {
   visit("metadata", p.metadata);
   visit("releases", p.releases);
   visit("units", p.units);
+}
+/// The deployment's fields lie in the row itself, so that its secrets are where those of its own row are.
+template <class V>
+void describe(V& visit, DeploymentChange& c) {
+  visit.required("sequence", c.sequence);
+  visit("time", c.time);
+  visit("what", c.what);
+  visit("principal", c.principal);
+  visit("by_job", c.job);
+  visit("back_to", c.back_to);
+  visit("note", c.note);
+  describe(visit, c.deployment);
 }
 template <class V>
 void describe(V& visit, Task& t) {

@@ -46,6 +46,10 @@ class Writer {
   void operator()(const AnsweredRequest& row) { put_row(Table::requests, request_key(row.principal, row.id), row); }
   void operator()(const RemovedAnswer& gone) { remove(Table::requests, request_key(gone.principal, gone.id)); }
   void operator()(const LogLine& line) { put_row(Table::job_log, log_key(line.root, line.entry.sequence), line.entry); }
+  void operator()(const DeploymentChange& row) {
+    const DeploymentKey of{row.deployment.environment, row.deployment.name};
+    put_row(Table::history, history_of(of) + u64_key(row.sequence), row);
+  }
   void operator()(const protocol::EventView& row) { put_row(Table::events, u64_key(row.sequence), row); }
 
  private:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,6 +33,15 @@ Result<std::vector<controller::Job>> list_jobs(const Reader& reader, std::string
 /// Entries of a root job's log from `from` on, at most `limit`, and no more once they hold `max_bytes` (always one).
 Result<std::vector<protocol::LogEntry>> read_log(const Reader& reader, JobId root, std::uint64_t from, int limit,
                                                  std::size_t max_bytes);
+/// A deployment's changes, newest first, numbers below `before` (0 = all), at most `limit`.
+Result<std::vector<controller::DeploymentChange>> list_history(const Reader& reader,
+                                                               const controller::DeploymentKey& key,
+                                                               EventSequence before, int limit);
+/// The deployment and those below it as they were after change `at`, or at the time `at_time` (the other one unset);
+/// empty: it did not exist then.
+Result<std::map<std::string, controller::DeploymentChange>> find_past_deployments(const Reader& reader,
+                                                                                  const controller::DeploymentKey& key,
+                                                                                  EventSequence at, Timestamp at_time);
 Result<std::vector<protocol::EventView>> read_events(const Reader& reader, EventSequence since, int limit);
 Result<EventSequence> newest_event(const Reader& reader);
 

@@ -218,6 +218,51 @@ Result<std::vector<protocol::LogEntry>> read_log(const Reader& reader, JobId roo
   return entries;
 }
 
+Result<std::vector<DeploymentChange>> list_history(const Reader& reader, const DeploymentKey& key, EventSequence before,
+                                                   int limit) {
+  std::vector<DeploymentChange> changes;
+  if (limit <= 0) return changes;
+  const std::string from = history_of(key);
+  const std::string to = before == 0 ? end_of_prefix(from) : from + u64_key(before);
+  TRYV(for_each_row<DeploymentChange>(reader, Table::history, from, to, Order::descending,
+                                      [&](DeploymentChange&& change) {
+                                        changes.push_back(std::move(change));
+                                        return std::cmp_less(changes.size(), limit);
+                                      }));
+  return changes;
+}
+
+Result<std::map<std::string, DeploymentChange>> find_past_deployments(const Reader& reader, const DeploymentKey& key,
+                                                                      EventSequence at, Timestamp at_time) {
+  std::map<std::string, DeploymentChange> found;
+  const auto find_in = [&](const DeploymentKey& one) -> Result<> {
+    const std::string from = history_of(one);
+    const std::string to = at == 0 || at == UINT64_MAX ? end_of_prefix(from) : from + u64_key(at + 1);
+    return for_each_row<DeploymentChange>(reader, Table::history, from, to, Order::descending,
+                                          [&](DeploymentChange&& change) {
+                                            if (at_time.is_set() && change.time > at_time) return true;
+                                            found.emplace(one.deployment, std::move(change));
+                                            return false;
+                                          });
+  };
+  TRYV(find_in(key));
+  // Those below it: from name to name, each found by where the one before ends.
+  const std::string below = text_key(key.environment) + key.deployment + ":";
+  std::string next = below;
+  while (true) {
+    std::optional<DeploymentChange> first;
+    TRYV(for_each_row<DeploymentChange>(reader, Table::history, next, end_of_prefix(below), Order::ascending,
+                                        [&](DeploymentChange&& change) {
+                                          first = std::move(change);
+                                          return false;
+                                        }));
+    if (!first) return found;
+    const DeploymentKey one{key.environment, first->deployment.name};
+    TRYV(find_in(one));
+    next = end_of_prefix(history_of(one));
+  }
+}
+
 Result<std::vector<protocol::EventView>> read_events(const Reader& reader, EventSequence since, int limit) {
   std::vector<protocol::EventView> events;
   if (limit <= 0 || since == UINT64_MAX) return events;

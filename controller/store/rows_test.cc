@@ -97,6 +97,11 @@ Job full_job() {
   j.redo = {{5, JobKind::smoke, "d", "p/a-v1", "ef"}};
   j.resolved_by = "cyd";
   j.resolved_because = "it burnt down";
+  j.back_to = 41;
+  j.given = {{"who", "Ann"}};
+  j.reason = "it eats memory";
+  j.plan = "plan-0123456789abcdef";
+  j.with_inputs = {"who"};
   return j;
 }
 
@@ -128,7 +133,10 @@ Task full_task() {
 }
 
 state::Deployment full_deployment() {
-  state::Deployment d{"prod", "_/main", "_/app", {{"x", 1}}, {}, state::DesiredRelease{"_/app-latest"}, "agent-1"};
+  state::Deployment d{"prod",    "_/main", "_/app", {{"x", 1}}, {}, state::DesiredRelease{"_/app-latest"},
+                      "agent-1", {},       {}};
+  d.hold = state::Hold{"audit", "ann", {8}, 7};
+  d.revision = 42;
   d.stages["deploy"].release = {"1.0", "ab"};
   d.stages["deploy"].last_ok = state::DeployedRelease{"0.9", "cd"};
   d.stages["deploy"].status = {state::StatusCode::running_main_step, {6}, "ann", "d", {7}, 2};
@@ -179,7 +187,7 @@ TEST(Rows, EveryChangeComesBackFromLoadState) {
   fresh.epoch = 5;
   ASSERT_TRUE(db->commit(start_writes(fresh)));
 
-  const state::Environment environment{"prod", {{"a", 1}}, true, true, {12}};
+  const state::Environment environment{"prod", {{"a", 1}}, true, true, {12}, 41};
   const Principal principal{"ann", raw_key('p'), "operator", {"prod", "stage"}, {13}};
   const Invitation invitation{raw_key('i'), "n",   "agent", "prod",       {"e"},
                               {{"l", "v"}}, "ann", {14},    raw_key('u'), "used"};
@@ -229,7 +237,43 @@ TEST(Rows, EveryChangeComesBackFromLoadState) {
   EXPECT_EQ(emptied.jobs.size(), 1u);
 }
 
+TEST(Rows, TheHistoryOfADeploymentAndOfThoseBelowIt) {
+  const std::unique_ptr<Database> db = make_memory_database();
+  const auto change = [](EventSequence sequence, std::string name) {
+    DeploymentChange one{sequence,         {static_cast<std::int64_t>(sequence)}, "upgraded", "ann", 7, 3, "why",
+                         full_deployment()};
+    one.deployment.name = std::move(name);
+    one.deployment.revision = sequence;
+    return one;
+  };
+  commit(*db, {change(1, "app"), change(2, "app:db"), change(5, "app"), change(6, "app:db:disk"), change(7, "app2"),
+               change(8, "app:db"), RemovedDeployment{{"prod", "app"}}});
+  const std::vector<DeploymentChange> all = list_history(*db, {"prod", "app"}, 0, 10).value();
+  ASSERT_EQ(all.size(), 2u) << "also of one that is gone";
+  EXPECT_EQ(all[0], change(5, "app"));
+  EXPECT_EQ(all[1], change(1, "app"));
+  EXPECT_EQ(list_history(*db, {"prod", "app"}, 5, 10).value().size(), 1u);
+  EXPECT_EQ(list_history(*db, {"prod", "app"}, 0, 1).value().size(), 1u);
+  EXPECT_TRUE(list_history(*db, {"other", "app"}, 0, 10).value().empty());
+  const auto sequences = [&](EventSequence at, Timestamp at_time) {
+    std::map<std::string, EventSequence> found;
+    const auto past = find_past_deployments(*db, {"prod", "app"}, at, at_time).value();
+    for (const auto& [name, one] : past) found[name] = one.sequence;
+    return found;
+  };
+  using Found = std::map<std::string, EventSequence>;
+  EXPECT_EQ(sequences(7, {}), (Found{{"app", 5}, {"app:db", 2}, {"app:db:disk", 6}}));
+  EXPECT_EQ(sequences(1, {}), (Found{{"app", 1}}));
+  EXPECT_EQ(sequences(0, {5}), (Found{{"app", 5}, {"app:db", 2}}));
+  EXPECT_EQ(sequences(UINT64_MAX, {}), (Found{{"app", 5}, {"app:db", 8}, {"app:db:disk", 6}}));
+  EXPECT_TRUE(load(*db).deployments.empty()) << "no part of what is held in memory";
+}
+
 TEST(Rows, EveryMemberOfTheModelIsStored) {
+  EXPECT_EQ(stored_count<state::Hold>(), member_count<state::Hold>());
+  // The deployment's own fields lie among its others.
+  EXPECT_EQ(stored_count<DeploymentChange>(), member_count<DeploymentChange>() - 1 + member_count<state::Deployment>());
+
   EXPECT_EQ(stored_count<Job>(), member_count<Job>());
   EXPECT_EQ(stored_count<JobPlan>(), member_count<JobPlan>());
   EXPECT_EQ(stored_count<Task>(), member_count<Task>());

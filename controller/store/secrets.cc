@@ -29,12 +29,17 @@ constexpr std::array secret_fields{
     SecretField{Table::deployments, "stages", "calculated_outputs"},
     SecretField{Table::jobs, "", "inputs"},
     SecretField{Table::jobs, "", "previous_variables"},
+    SecretField{Table::jobs, "", "given"},
     SecretField{Table::tasks, "", "outputs"},
     SecretField{Table::tasks, "", "variables"},
     SecretField{Table::tasks, "", "outputs_before"},
     SecretField{Table::tasks, "", "run"},
     SecretField{Table::tasks, "", "templates"},
     SecretField{Table::requests, "", "reply"},
+    SecretField{Table::history, "", "inputs"},
+    SecretField{Table::history, "stages", "inputs"},
+    SecretField{Table::history, "stages", "calculated_inputs"},
+    SecretField{Table::history, "stages", "calculated_outputs"},
 };
 
 constexpr std::size_t rows_of_a_piece = 500;
@@ -134,7 +139,8 @@ Result<std::optional<std::string>> sealed_anew(Table table, std::string_view key
   return std::optional(codec::to_msgpack(row.value()));
 }
 
-constexpr std::array secret_tables{Table::environments, Table::deployments, Table::jobs, Table::tasks, Table::requests};
+constexpr std::array secret_tables{Table::environments, Table::deployments, Table::jobs,
+                                   Table::tasks,        Table::requests,    Table::history};
 
 /// Where the next piece begins: the number of the table, then the key.
 std::string place(std::size_t table, std::string_view key) {

@@ -28,9 +28,10 @@ enum class Table {
   requests,
   events,
   job_log,
-  inventory
+  inventory,
+  history
 };
-inline constexpr std::size_t table_count = 12;
+inline constexpr std::size_t table_count = 13;
 
 struct Write {
   Table table = Table::meta;

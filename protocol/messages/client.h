@@ -19,8 +19,8 @@
 /// carried out once and the recorded answer comes back.
 namespace escape::protocol {
 
-/// Words on the wire and in --json: deploy, smoke, destroy, promote, converge, build, test, errand.
-enum class JobKind { deploy, smoke, destroy, promote, converge, build, test, errand };
+/// Words on the wire and in --json: deploy, smoke, destroy, promote, converge, build, test, errand, rollback.
+enum class JobKind { deploy, smoke, destroy, promote, converge, build, test, errand, rollback };
 std::string_view name_of(JobKind kind);
 bool parse_enum(std::string_view text, JobKind& to);
 
@@ -42,8 +42,10 @@ bool parse_enum(std::string_view text, TaskPhase& to);
 /// Longest request id, and most items that one ListJobs or ListEvents may ask for.
 inline constexpr std::size_t max_request_id = 64;
 inline constexpr int max_list_limit = 10'000;
-/// Longest reason that ResolveJob takes, in bytes: a line for the log, not a report.
+/// Longest reason that ResolveJob, SetHold and a rollback take, in bytes: a line for the log, not a report.
 inline constexpr std::size_t max_reason = 1000;
+/// Deployments that one promotion may take along together.
+inline constexpr std::size_t max_together = 200;
 
 // What is shown.
 
@@ -132,24 +134,74 @@ struct EventView {
   Value::Object data;
 };
 struct DeploymentCell {
-  std::string environment;
-  std::string deployment;
-  std::string release;    ///< versionless
-  std::string version;    ///< what runs (last_ok), or empty
-  std::string attempted;  ///< what the last run tried when it differs
-  std::string status;     ///< a StatusCode word
-  std::string agent;
-  std::string agent_state;
+  std::string environment{};
+  std::string deployment{};
+  std::string release{};    ///< versionless
+  std::string version{};    ///< what runs (last_ok), or empty
+  std::string attempted{};  ///< what the last run tried when it differs
+  std::string status{};     ///< a StatusCode word
+  std::string agent{};
+  std::string agent_state{};
   JobId job = 0;
   Timestamp updated_at{};
-  std::string job_state;  ///< of `job`: unknown, interrupted; empty when `status` says all
+  std::string job_state{};  ///< of `job`: unknown, interrupted; empty when `status` says all
+  std::string hold{};       ///< why promotions and converge leave it alone, by whom and since when; empty: they don't
 };
 struct PlannedChange {
   std::string deployment;
-  std::string action;  ///< deploy, smoke, destroy, retry, wait, none, error
+  std::string action;  ///< deploy, smoke, destroy, retry, wait, held, none, error
   std::string from;    ///< version now, or empty
   std::string to;
   std::string reason;
+};
+/// One change of a deployment, as its history keeps it.
+struct ChangeView {
+  EventSequence sequence = 0;  ///< of the event that tells it, and its number in `--at` and `--to`
+  Timestamp time{};
+  std::string what{};  ///< the event's word: deployed, upgraded, rolledback, failed, tested, destroyed, desired, held …
+  std::string release{};  ///< "project/name-v1.0" that the deploy stage was about
+  std::string sha256{};
+  std::string status{};               ///< of the deploy stage, from then on
+  std::vector<std::string> inputs{};  ///< names whose value is another than after the change before
+  std::string principal{};
+  JobId job = 0;
+  EventSequence back_to = 0;  ///< a rollback: the change whose release and inputs it brought back
+  std::string note{};         ///< what was wished, why it is held
+};
+/// An input that will have another value than now. Values of sensitive variables are "********".
+struct PlannedInput {
+  std::string name{};
+  std::string from{}, to{};
+  std::string change{};  ///< set, changed, unset; later: it is known when a dependency has run
+};
+/// What a job would do to one deployment.
+struct PlannedDeployment {
+  std::string deployment{};
+  std::string action{};      ///< deploy, smoke, destroy, errand
+  std::string from{}, to{};  ///< "project/name-v1.0" now and then, or empty
+  std::string from_sha256{}, to_sha256{};
+  std::string status{};  ///< now
+  std::vector<PlannedInput> inputs{};
+  std::map<std::string, std::string> providers{};  ///< a consumer's variable → the deployment that provides for it
+  bool is_changed = false;                         ///< something is another then
+};
+struct PlannedStep {
+  std::string deployment{};
+  std::string step{};  ///< "deploy", "activate_provider" …
+};
+/// What a deployment has in two environments. Values of sensitive variables are "********".
+struct DifferentValue {
+  std::string name{};
+  std::string left{}, right{};
+  bool in_left = false, in_right = false;
+};
+struct DeploymentDifference {
+  std::string deployment{};
+  std::string left{}, right{};  ///< "project/name-v1.0" that runs, or empty
+  std::string left_sha256{}, right_sha256{};
+  std::string left_status{}, right_status{};  ///< empty: there is no such deployment
+  std::vector<DifferentValue> inputs{};
+  bool is_different = false;
 };
 
 // Requests.
@@ -182,6 +234,15 @@ struct Submit {
   std::vector<std::string> stages;  ///< destroy: {"build","deploy"} or one of them; empty = deploy
   std::map<std::string, std::string> providers{};  ///< -p: a consumer's variable → the deployment that provides for it
   std::string errand{};                            ///< errand: its name
+  EventSequence back_to = 0;  ///< rollback: the change to go back to; 0: the last that ran well before what runs now
+  std::string reason{};       ///< rollback: why, for its hold
+  std::string plan{};         ///< id of a reply::Plan: conflict when what it showed has moved since
+  std::vector<std::string> with_inputs{};  ///< promote: inputs of the source whose values go along
+  std::vector<std::string> together{};     ///< promote: deployments that start all or none, instead of one
+};
+/// What a job would do; nothing is changed.
+struct PlanJob {
+  Submit submit;
 };
 struct DescribePromotion {
   std::string from_environment, from_deployment, to_environment, to_deployment;
@@ -244,14 +305,14 @@ struct ListEnvironments {};
 /// Creates what is missing and sets desired releases and inputs; deployments that are not named stay as they are.
 struct ApplyEnvironment {
   std::string environment;
-  std::optional<Value::Object> inputs;
-  std::optional<bool> is_protected;
+  std::optional<Value::Object> inputs{};
+  std::optional<bool> is_protected{};
   struct Item {
     std::string deployment;
     std::string release;  ///< query
     Value::Object inputs;
   };
-  std::vector<Item> deployments;
+  std::vector<Item> deployments{};
   bool is_trial = false;
 };
 struct RemoveEnvironment {
@@ -262,7 +323,9 @@ struct ListDeployments {
 };
 struct ShowDeployment {
   std::string environment, deployment;
-  bool reveal = false;  ///< values of sensitive variables, too; who asks is in the event log
+  bool reveal = false;   ///< values of sensitive variables, too; who asks is in the event log
+  EventSequence at = 0;  ///< as it was after that change …
+  Timestamp at_time{};   ///< … or at that time; neither: as it is
 };
 struct ExportState {
   std::string environment;  ///< empty: all
@@ -282,6 +345,21 @@ struct ListEvents {
   int limit = 100;
   bool newest = false;  ///< the last `limit` instead
 };
+/// The changes of a deployment, newest first.
+struct ListHistory {
+  std::string environment, deployment;
+  EventSequence before = 0;  ///< page: changes below this; 0 = from the newest
+  int limit = 50;
+};
+/// Promotions and converge leave a held deployment alone until the hold is lifted.
+struct SetHold {
+  std::string environment, deployment;
+  bool is_held = true;
+  std::string reason{};
+};
+struct DiffEnvironments {
+  std::string left, right;
+};
 /// A short-lived token for writes over the inventory's HTTP interface, bound to the principal.
 struct InventoryToken {};
 
@@ -294,7 +372,8 @@ using Request =
                  request::RemovePrincipal, request::ListEnvironments, request::ApplyEnvironment,
                  request::RemoveEnvironment, request::ListDeployments, request::ShowDeployment, request::ExportState,
                  request::CreateDeployment, request::ListEvents, request::InventoryToken, request::RetryJob,
-                 request::ResolveJob, request::ListErrands>;
+                 request::ResolveJob, request::ListErrands, request::PlanJob, request::ListHistory, request::SetHold,
+                 request::DiffEnvironments>;
 
 // Replies.
 
@@ -324,9 +403,11 @@ struct Promotion {
   bool target_protected = false;
   bool is_downgrade = false;
   bool is_same = false;
+  std::string hold{};  ///< why the target is held, or empty
 };
 struct ConvergePlan {
   std::vector<PlannedChange> changes;
+  std::string id{};  ///< for Submit::plan
 };
 struct Jobs {
   std::vector<JobView> jobs;
@@ -395,13 +476,34 @@ struct Failed {
 struct Errands {
   Value::Object errands;  ///< by name, as in release.json
 };
+struct Plan {
+  std::string id;  ///< for Submit::plan
+  JobKind kind = JobKind::deploy;
+  std::string environment;
+  std::string agent;                           ///< the host that the scripts would run on; empty: none is needed
+  std::string agent_state;                     ///< online, suspect, offline
+  std::string agent_before;                    ///< where the deployment lives now
+  std::vector<PlannedDeployment> deployments;  ///< in the order in which they are worked on
+  std::vector<PlannedStep> steps;              ///< scripts, in order
+  std::vector<std::string> locks;              ///< deployments that it would hold meanwhile
+  std::vector<std::string> warnings;           ///< sentences for people
+  bool has_changes = false;
+};
+struct History {
+  std::vector<ChangeView> changes;
+  bool more = false;
+};
+struct Differences {
+  std::vector<DeploymentDifference> deployments;
+};
 
 }  // namespace reply
 
 using Reply = std::variant<reply::Hello, reply::Enrolled, reply::JobMade, reply::Promotion, reply::ConvergePlan,
                            reply::Jobs, reply::Job, reply::LogBatch, reply::JobDone, reply::Done, reply::Agents,
                            reply::Invitation, reply::Principals, reply::Environments, reply::Deployments,
-                           reply::Deployment, reply::State, reply::Events, reply::Token, reply::Failed, reply::Errands>;
+                           reply::Deployment, reply::State, reply::Events, reply::Token, reply::Failed, reply::Errands,
+                           reply::Plan, reply::History, reply::Differences>;
 
 /// Client → controller.
 struct ClientRequest {

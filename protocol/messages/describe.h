@@ -290,6 +290,7 @@ void describe(V& visit, DeploymentCell& c) {
   visit("job", c.job);
   visit("updated_at", c.updated_at);
   visit("job_state", c.job_state);
+  visit("hold", c.hold);
 }
 template <class V>
 void describe(V& visit, PlannedChange& c) {
@@ -298,6 +299,65 @@ void describe(V& visit, PlannedChange& c) {
   visit("from", c.from);
   visit("to", c.to);
   visit("reason", c.reason);
+}
+template <class V>
+void describe(V& visit, ChangeView& v) {
+  visit("sequence", v.sequence);
+  visit("time", v.time);
+  visit("what", v.what);
+  visit("release", v.release);
+  visit("sha256", v.sha256);
+  visit("status", v.status);
+  visit("inputs", v.inputs);
+  visit("principal", v.principal);
+  visit("job", v.job);
+  visit("back_to", v.back_to);
+  visit("note", v.note);
+}
+template <class V>
+void describe(V& visit, PlannedInput& v) {
+  visit("name", v.name);
+  visit("from", v.from);
+  visit("to", v.to);
+  visit("change", v.change);
+}
+template <class V>
+void describe(V& visit, PlannedDeployment& v) {
+  visit("deployment", v.deployment);
+  visit("action", v.action);
+  visit("from", v.from);
+  visit("to", v.to);
+  visit("from_sha256", v.from_sha256);
+  visit("to_sha256", v.to_sha256);
+  visit("status", v.status);
+  visit("inputs", v.inputs);
+  visit("providers", v.providers);
+  visit("is_changed", v.is_changed);
+}
+template <class V>
+void describe(V& visit, PlannedStep& v) {
+  visit("deployment", v.deployment);
+  visit("step", v.step);
+}
+template <class V>
+void describe(V& visit, DifferentValue& v) {
+  visit("name", v.name);
+  visit("left", v.left);
+  visit("right", v.right);
+  visit("in_left", v.in_left);
+  visit("in_right", v.in_right);
+}
+template <class V>
+void describe(V& visit, DeploymentDifference& v) {
+  visit("deployment", v.deployment);
+  visit("left", v.left);
+  visit("right", v.right);
+  visit("left_sha256", v.left_sha256);
+  visit("right_sha256", v.right_sha256);
+  visit("left_status", v.left_status);
+  visit("right_status", v.right_status);
+  visit("inputs", v.inputs);
+  visit("is_different", v.is_different);
 }
 template <class V>
 void describe(V& visit, ClientCredit& c) {
@@ -335,6 +395,15 @@ void describe(V& visit, Submit& r) {
   visit("stages", r.stages);
   visit("providers", r.providers);
   visit("errand", r.errand);
+  visit("back_to", r.back_to);
+  visit("reason", r.reason);
+  visit("plan", r.plan);
+  visit("with_inputs", r.with_inputs);
+  visit("together", r.together);
+}
+template <class V>
+void describe(V& visit, PlanJob& r) {
+  visit.required("submit", r.submit);
 }
 template <class V>
 void describe(V& visit, DescribePromotion& r) {
@@ -435,6 +504,8 @@ void describe(V& visit, ShowDeployment& r) {
   visit.required("environment", r.environment);
   visit.required("deployment", r.deployment);
   visit("reveal", r.reveal);
+  visit("at", r.at);
+  visit("at_time", r.at_time);
 }
 template <class V>
 void describe(V& visit, ExportState& r) {
@@ -459,6 +530,25 @@ void describe(V& visit, ListEvents& r) {
   visit("since", r.since);
   visit("limit", r.limit);
   visit("newest", r.newest);
+}
+template <class V>
+void describe(V& visit, ListHistory& r) {
+  visit.required("environment", r.environment);
+  visit.required("deployment", r.deployment);
+  visit("before", r.before);
+  visit("limit", r.limit);
+}
+template <class V>
+void describe(V& visit, SetHold& r) {
+  visit.required("environment", r.environment);
+  visit.required("deployment", r.deployment);
+  visit.required("is_held", r.is_held);
+  visit("reason", r.reason);
+}
+template <class V>
+void describe(V& visit, DiffEnvironments& r) {
+  visit.required("left", r.left);
+  visit.required("right", r.right);
 }
 template <class V>
 void describe(V&, InventoryToken&) {}
@@ -496,10 +586,12 @@ void describe(V& visit, Promotion& r) {
   visit("target_protected", r.target_protected);
   visit("is_downgrade", r.is_downgrade);
   visit("is_same", r.is_same);
+  visit("hold", r.hold);
 }
 template <class V>
 void describe(V& visit, ConvergePlan& r) {
   visit("changes", r.changes);
+  visit("id", r.id);
 }
 template <class V>
 void describe(V& visit, Jobs& r) {
@@ -584,6 +676,29 @@ void describe(V& visit, Failed& r) {
 template <class V>
 void describe(V& visit, Errands& r) {
   visit("errands", r.errands);
+}
+template <class V>
+void describe(V& visit, Plan& r) {
+  visit("id", r.id);
+  visit("kind", r.kind);
+  visit("environment", r.environment);
+  visit("agent", r.agent);
+  visit("agent_state", r.agent_state);
+  visit("agent_before", r.agent_before);
+  visit("deployments", r.deployments);
+  visit("steps", r.steps);
+  visit("locks", r.locks);
+  visit("warnings", r.warnings);
+  visit("has_changes", r.has_changes);
+}
+template <class V>
+void describe(V& visit, History& r) {
+  visit("changes", r.changes);
+  visit("more", r.more);
+}
+template <class V>
+void describe(V& visit, Differences& r) {
+  visit("deployments", r.deployments);
 }
 
 }  // namespace escape::protocol::reply

@@ -36,14 +36,15 @@ constexpr Words<TaskOutcome, 6> task_outcomes{{{TaskOutcome::ok, "ok"},
                                                {TaskOutcome::cancelled, "cancelled"},
                                                {TaskOutcome::not_started, "not_started"},
                                                {TaskOutcome::interrupted, "interrupted"}}};
-constexpr Words<JobKind, 8> job_kinds{{{JobKind::deploy, "deploy"},
+constexpr Words<JobKind, 9> job_kinds{{{JobKind::deploy, "deploy"},
                                        {JobKind::smoke, "smoke"},
                                        {JobKind::destroy, "destroy"},
                                        {JobKind::promote, "promote"},
                                        {JobKind::converge, "converge"},
                                        {JobKind::build, "build"},
                                        {JobKind::test, "test"},
-                                       {JobKind::errand, "errand"}}};
+                                       {JobKind::errand, "errand"},
+                                       {JobKind::rollback, "rollback"}}};
 constexpr Words<JobPhase, 3> job_phases{
     {{JobPhase::queued, "queued"}, {JobPhase::running, "running"}, {JobPhase::settled, "settled"}}};
 constexpr Words<JobOutcome, 5> job_outcomes{{{JobOutcome::none, "none"},

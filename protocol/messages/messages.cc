@@ -72,6 +72,15 @@ Result<> check_bounds(const ClientCredit& message) { return between(message.batc
 Result<> check_bounds(const request::Enrol& message) { return exactly_32(message.public_key, "public_key"); }
 Result<> check_bounds(const request::ListJobs& message) { return between(message.limit, 1, max_list_limit, "limit"); }
 Result<> check_bounds(const request::ListEvents& message) { return between(message.limit, 1, max_list_limit, "limit"); }
+Result<> check_bounds(const request::ListHistory& message) {
+  return between(message.limit, 1, max_list_limit, "limit");
+}
+Result<> check_bounds(const request::SetHold& message) { return at_most(message.reason.size(), max_reason, "reason"); }
+Result<> check_bounds(const request::Submit& message) {
+  TRYV(at_most(message.together.size(), max_together, "together"));
+  return at_most(message.reason.size(), max_reason, "reason");
+}
+Result<> check_bounds(const request::PlanJob& message) { return check_bounds(message.submit); }
 Result<> check_bounds(const request::Invite& message) { return exactly_32(message.key, "key"); }
 Result<> check_bounds(const request::ResolveJob& message) {
   return at_most(message.reason.size(), max_reason, "reason");
@@ -162,7 +171,9 @@ bool changes_something(const Request& request) {
           [](const request::ExportState& r) { return r.reveal; }, [](const request::CreateDeployment&) { return true; },
           [](const request::ListEvents&) { return false; }, [](const request::InventoryToken&) { return false; },
           [](const request::RetryJob&) { return true; }, [](const request::ResolveJob&) { return true; },
-          [](const request::ListErrands&) { return false; }},
+          [](const request::ListErrands&) { return false; }, [](const request::PlanJob&) { return false; },
+          [](const request::ListHistory&) { return false; }, [](const request::SetHold&) { return true; },
+          [](const request::DiffEnvironments&) { return false; }},
       request);
 }
 

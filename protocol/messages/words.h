@@ -106,6 +106,14 @@ template <>
 inline constexpr std::string_view word<request::ResolveJob> = "resolve_job";
 template <>
 inline constexpr std::string_view word<request::ListErrands> = "list_errands";
+template <>
+inline constexpr std::string_view word<request::PlanJob> = "plan_job";
+template <>
+inline constexpr std::string_view word<request::ListHistory> = "list_history";
+template <>
+inline constexpr std::string_view word<request::SetHold> = "set_hold";
+template <>
+inline constexpr std::string_view word<request::DiffEnvironments> = "diff_environments";
 
 template <>
 inline constexpr std::string_view word<reply::Hello> = "hello";
@@ -147,6 +155,12 @@ template <>
 inline constexpr std::string_view word<reply::Token> = "token";
 template <>
 inline constexpr std::string_view word<reply::Errands> = "errands";
+template <>
+inline constexpr std::string_view word<reply::Plan> = "plan";
+template <>
+inline constexpr std::string_view word<reply::History> = "history";
+template <>
+inline constexpr std::string_view word<reply::Differences> = "differences";
 template <>
 inline constexpr std::string_view word<reply::Failed> = "failed";
 

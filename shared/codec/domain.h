@@ -62,6 +62,13 @@ void describe(V& visit, DesiredRelease& d) {
   visit("query", d.query);
 }
 template <class V>
+void describe(V& visit, Hold& h) {
+  visit("reason", h.reason);
+  visit("by", h.by);
+  visit("since", h.since);
+  visit("job", h.job);
+}
+template <class V>
 void describe(V& visit, Deployment& d) {
   visit("environment", d.environment);
   visit("name", d.name);
@@ -70,6 +77,8 @@ void describe(V& visit, Deployment& d) {
   visit("stages", d.stages);
   visit("desired", d.desired);
   visit("agent", d.agent);
+  visit("hold", d.hold);
+  visit("revision", d.revision);
 }
 template <class V>
 void describe(V& visit, Environment& e) {
@@ -78,6 +87,7 @@ void describe(V& visit, Environment& e) {
   visit("protected", e.is_protected);
   visit("trial", e.is_trial);
   visit("created_at", e.created_at);
+  visit("revision", e.revision);
 }
 
 }  // namespace escape::state

@@ -39,6 +39,15 @@ struct DesiredRelease {
   friend bool operator==(const DesiredRelease&, const DesiredRelease&) = default;
 };
 
+/// Why promotions and converge leave a deployment alone: after a rollback, or because a person wished it.
+struct Hold {
+  std::string reason{};
+  std::string by{};  ///< principal
+  Timestamp since{};
+  JobId job = 0;  ///< the rollback that set it
+  friend bool operator==(const Hold&, const Hold&) = default;
+};
+
 /// A named instance of a release in an environment. Key: (environment, name).
 ///
 /// A dependency of a release is a deployment of its own below the one that depends on it: its name is the whole path,
@@ -52,6 +61,8 @@ struct Deployment {
   std::map<std::string, StageRecord> stages{};  ///< "build", "deploy"
   std::optional<DesiredRelease> desired{};
   AgentId agent{};  ///< the agent it lives on once deployed (placement `once`)
+  std::optional<Hold> hold{};
+  EventSequence revision = 0;  ///< of its newest change (the event that tells it); 0: none is known
   friend bool operator==(const Deployment&, const Deployment&) = default;
 };
 
@@ -68,6 +79,7 @@ struct Environment {
   bool is_protected = false;  ///< promotion into it wants `yes` typed
   bool is_trial = false;      ///< made by `run release` for its own trial, removed after it
   Timestamp created_at{};
+  EventSequence revision = 0;  ///< of the event that tells its newest change
   friend bool operator==(const Environment&, const Environment&) = default;
 };
 

@@ -25,6 +25,17 @@ Value::Object inputs() {
           {"none", nullptr}};
 }
 
+request::Submit rollback() {
+  request::Submit asked;
+  asked.kind = JobKind::rollback;
+  asked.environment = "stage";
+  asked.deployment = "greeter";
+  asked.back_to = 41;
+  asked.reason = "it eats memory";
+  asked.plan = "plan-0123456789abcdef";
+  return asked;
+}
+
 JobView job_view() {
   return {.number = 12,
           .kind = JobKind::promote,
@@ -126,6 +137,10 @@ std::vector<Request> requests() {
       request::InventoryToken{},
       request::RetryJob{.job = 12},
       request::ResolveJob{.job = 12, .is_ok = true, .reason = "the host burnt down"},
+      request::PlanJob{.submit = rollback()},
+      request::ListHistory{.environment = "stage", .deployment = "greeter", .before = 41, .limit = 5},
+      request::SetHold{.environment = "stage", .deployment = "greeter", .is_held = true, .reason = "audit"},
+      request::DiffEnvironments{.left = "stage", .right = "live"},
   };
 }
 
@@ -225,6 +240,47 @@ std::vector<Reply> replies() {
                                 .data = {{"outcome", "ok"}}}},
                     .newest = 322,
                     .first_available = 4},
+      reply::Plan{.id = "plan-0123456789abcdef",
+                  .kind = JobKind::deploy,
+                  .environment = "stage",
+                  .agent = "stage-1",
+                  .agent_state = "online",
+                  .agent_before = "stage-0",
+                  .deployments = {{.deployment = "greeter",
+                                   .action = "deploy",
+                                   .from = "quickstart/hello-world-v0.0.1",
+                                   .to = "quickstart/hello-world-v0.0.2",
+                                   .from_sha256 = "ab12",
+                                   .to_sha256 = "cd34",
+                                   .status = "ok",
+                                   .inputs = {{"who", "Ann", "Bob", "changed"}},
+                                   .providers = {{"kube", "cluster"}},
+                                   .is_changed = true}},
+                  .steps = {{"greeter", "deploy"}},
+                  .locks = {"greeter"},
+                  .warnings = {"This is a downgrade."},
+                  .has_changes = true},
+      reply::History{.changes = {{.sequence = 41,
+                                  .time = {1'800'000'000'000'021},
+                                  .what = "rolledback",
+                                  .release = "quickstart/hello-world-v0.0.1",
+                                  .sha256 = "ab12",
+                                  .status = "ok",
+                                  .inputs = {"who"},
+                                  .principal = "ann",
+                                  .job = 12,
+                                  .back_to = 7,
+                                  .note = "it eats memory"}},
+                     .more = true},
+      reply::Differences{.deployments = {{.deployment = "greeter",
+                                          .left = "quickstart/hello-world-v0.0.1",
+                                          .right = "quickstart/hello-world-v0.0.2",
+                                          .left_sha256 = "ab12",
+                                          .right_sha256 = "cd34",
+                                          .left_status = "ok",
+                                          .right_status = "failure",
+                                          .inputs = {{"who", "Ann", "", true, false}},
+                                          .is_different = true}}},
       reply::Token{.token = "short-lived", .valid_until = {1'800'000'000'000'014}},
       reply::Failed{.kind = "not_found", .message = "There is no job 12.", .hint = "See 'escape jobs list'."},
   };

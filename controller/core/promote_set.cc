@@ -1,0 +1,179 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "controller/core/engine.h"
+#include "shared/base/text.h"
+
+namespace escape::controller {
+namespace {
+
+const std::vector<std::string> section{"Promote"};
+
+}  // namespace
+
+/// One job for each deployment of the set, aimed at what its source runs now.
+Result<std::vector<Job>> Core::Impl::jobs_of_set(const protocol::request::Submit& asked) const {
+  if (asked.kind != JobKind::promote) {
+    return fail(ErrorKind::usage, "Only promotions start together.", "Ask for the jobs one by one.");
+  }
+  if (!asked.inputs.empty() || !asked.providers.empty()) {
+    return fail(ErrorKind::usage, "-v and -p belong to one deployment, and several are promoted.",
+                "Promote that one by itself, or give the values in the environment file.");
+  }
+  std::vector<Job> jobs;
+  for (const std::string& name : asked.together) {
+    if (std::ranges::find(jobs, name, &Job::deployment) != jobs.end()) {
+      return fail(ErrorKind::usage, fmt::format("The deployment '{}' is named twice.", name));
+    }
+    protocol::request::Submit one = asked;
+    one.together.clear();
+    one.deployment = one.from_deployment = name;
+    TRY(Job job, job_of(one, {}));
+    jobs.push_back(std::move(job));
+  }
+  return jobs;
+}
+
+/// All of them take their places in the same commit, so no two sets wait for each other.
+Result<protocol::Reply> Core::Impl::submit_set(const Principal& by, const protocol::request::Submit& asked) {
+  TRY(const std::vector<Job> jobs, jobs_of_set(asked));
+  if (!asked.with_inputs.empty()) {
+    TRYV(check_may_act(by, asked.from_environment, "take inputs along"));
+  }
+  Job set;
+  set.kind = JobKind::promote;
+  set.environment = asked.environment;
+  set.from_environment = asked.from_environment;
+  set.with_inputs = asked.with_inputs;
+  set.step_time_limit = asked.step_time_limit;
+  set.plan = asked.plan;
+  set.principal = by.name;
+  for (const Job& job : jobs) {
+    if (!rows.state().locks.contains(lock_of(job))) {
+      TRYV(check_startable(job));
+    }
+    set.redo.push_back({.job = 0,
+                        .kind = JobKind::promote,
+                        .deployment = job.deployment,
+                        .release = job.release_query,
+                        .sha256 = job.expected_sha256});
+  }
+  set.number = rows.state().last_job + 1;
+  const JobId number = set.number;
+  add_job(std::move(set), fmt::format("Promoting {} deployments together from {} to {}.", jobs.size(),
+                                      asked.from_environment, asked.environment));
+  return protocol::Reply(protocol::reply::JobMade{number});
+}
+
+void Core::Impl::begin_set(JobId number) {
+  const Job parent = rows.state().jobs.at(number);
+  std::vector<Job> made;
+  for (const Redo& redo : parent.redo) {
+    Job child;
+    child.kind = JobKind::promote;
+    child.environment = parent.environment;
+    child.deployment = child.from_deployment = redo.deployment;
+    child.from_environment = parent.from_environment;
+    child.principal = parent.principal;
+    child.step_time_limit = parent.step_time_limit;
+    child.parent = number;
+    child.retry_of = redo.job;
+    child.release_query = redo.release;
+    child.expected_sha256 = redo.sha256;
+    const bool is_there =
+        find_stage(rows.state(), {child.from_environment, child.from_deployment}, "deploy") != nullptr;
+    if (!parent.with_inputs.empty() && !is_there) {  // a retry, and its source is gone
+      return fail_job(number, {ErrorKind::not_found,
+                               fmt::format("Deployment {} was not found in the environment {}.", redo.deployment,
+                                           child.from_environment),
+                               {},
+                               {}});
+    }
+    if (Result<> carried = is_there ? carry_inputs(child, parent.with_inputs) : ok(); !carried) {
+      return fail_job(number, carried.error());
+    }
+    made.push_back(std::move(child));
+  }
+  for (Job& child : made) {
+    child.number = rows.state().last_job + 1;
+    log(parent, "info",
+        fmt::format("Promoting {} from {} to {}.", child.release_query, child.from_environment, child.environment),
+        section);
+    rows.edit(number).children.push_back(child.number);
+    children[number].insert(child.number);
+    add_job(std::move(child));
+  }
+}
+
+/// One of the set could begin. When all could, at the same moment, all do.
+void Core::Impl::set_ready(JobId number) {
+  const JobId parent = rows.state().jobs.at(number).parent;
+  ready[parent].insert(number);
+  if (ready.at(parent) != children.at(parent)) {
+    rows.edit(number).message = "waiting for the others of its set";
+    return;
+  }
+  ready.erase(parent);
+  const std::set<JobId> all = children.at(parent);
+  // What was found out before may have changed while the others waited for their places.
+  for (const JobId child : all) {
+    const Result<bool> known = find_out(child);
+    if (!known) return fail_job(child, known.error());
+    if (!known.value()) {  // it asks for a release: the others are ready still
+      ready[parent] = all;
+      ready.at(parent).erase(child);
+      return;
+    }
+  }
+  if (Result<> same = check_set(parent); !same) return fail_job(*all.begin(), same.error());
+  for (const JobId child : all) {
+    rows.edit(child).message.clear();
+    go_on(child);
+  }
+}
+
+/// Whether the set is what a person agreed to.
+Result<> Core::Impl::check_set(JobId number) {
+  const Job& set = rows.state().jobs.at(number);
+  if (set.plan.empty()) return ok();
+  std::vector<std::string> ids;
+  for (const JobId child : set.children) ids.push_back(fingerprint(rows.state().jobs.at(child)));
+  if (id_of_set(ids) == set.plan) return ok();
+  return fail(moved_since(set));
+}
+
+/// A child did not end well: those that have not begun don't.
+void Core::Impl::stop_others_of_set(const Job& child) {
+  if (child.task_count != 0) return;  // it had begun, and so had the others
+  ready.erase(child.parent);
+  for (const JobId number : std::set(children.at(child.parent))) {
+    const Job* other = find_live(number);
+    if (!other || other->number == child.number || other->task_count != 0) continue;
+    fail_job(number, {child.outcome == JobOutcome::cancelled ? ErrorKind::cancelled : kind_from_name(child.error_kind),
+                      fmt::format("Not begun, because {} of the same promotion could not (job {}).", child.deployment,
+                                  child.number),
+                      {},
+                      {}});
+  }
+}
+
+void Core::Impl::finish_set(JobId number) {
+  const Job& job = *find_live(number);
+  ready.erase(number);
+  if (job.failed_deployments.empty()) {
+    log(job, "success",
+        fmt::format("Promoted {} deployments from {} to {}.", job.children.size(), job.from_environment,
+                    job.environment),
+        section);
+    return settle(number, JobOutcome::ok, {});
+  }
+  const bool none_began = job.failed_deployments.size() == job.children.size();
+  fail_job(number, {ErrorKind::failed,
+                    fmt::format("{} of {} deployments were not promoted to {}: {}.", job.failed_deployments.size(),
+                                job.children.size(), job.environment, escape::join(job.failed_deployments, ", ")),
+                    none_began ? std::string() : fmt::format("`escape jobs retry {}` tries those again.", number),
+                    {}});
+}
+
+}  // namespace escape::controller
