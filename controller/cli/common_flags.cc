@@ -1,5 +1,7 @@
 #include "controller/cli/common_flags.h"
 
+#include <charconv>
+
 #include "controller/cli/invocation.h"
 #include "shared/release/release_id.h"
 
@@ -48,6 +50,13 @@ Result<> check_environment(const std::string& name) {
     return fail(ErrorKind::usage, checked.error().message);
   }
   return ok();
+}
+
+Result<std::uint64_t> number_of(const std::string& text, std::string_view what) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && end == text.data() + text.size()) return number;
+  return fail(ErrorKind::usage, "'" + text + "' is not " + std::string(what) + ".");
 }
 
 Result<Millis> duration_of_flag(std::string_view flag, const std::string& text) {

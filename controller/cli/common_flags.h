@@ -33,6 +33,8 @@ struct GlobalFlags;
 void add_global_flags(Syntax& syntax, GlobalFlags& globals);
 
 Result<> check_environment(const std::string& name);
+/// Error: usage "'x' is not `what`."
+Result<std::uint64_t> number_of(const std::string& text, std::string_view what);
 /// A flag that must be a duration. Error: usage, naming the flag.
 Result<Millis> duration_of_flag(std::string_view flag, const std::string& text);
 /// 0 when the flag was not given. Error: usage.

@@ -1,4 +1,3 @@
-#include <charconv>
 #include <memory>
 
 #include "controller/cli/commands.h"
@@ -17,13 +16,6 @@ struct EventFlags {
   bool follow = false;
   bool as_json = false;
 };
-
-Result<std::uint64_t> number_of(const std::string& text, std::string_view flag) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error == std::errc() && end == text.data() + text.size()) return number;
-  return fail(ErrorKind::usage, std::string(flag) + " wants a number, not '" + text + "'.");
-}
 
 std::string line_of(const protocol::EventView& event) {
   std::string line = shown_time(event.time) + "  #" + std::to_string(event.sequence) + "  " + event.kind;
@@ -47,9 +39,9 @@ Result<int> events(Invocation& run, const EventFlags& flags) {
   protocol::request::ListEvents asked;
   asked.newest = flags.since.empty();
   if (!flags.since.empty()) {
-    TRY(asked.since, number_of(flags.since, "--since"));
+    TRY(asked.since, number_of(flags.since, "a number (--since)"));
   }
-  TRY(const std::uint64_t limit, number_of(flags.limit, "--limit"));
+  TRY(const std::uint64_t limit, number_of(flags.limit, "a number (--limit)"));
   asked.limit = static_cast<int>(std::min<std::uint64_t>(std::max<std::uint64_t>(limit, 1), protocol::max_list_limit));
   TRY(Link * link, run.link(Access::read));
   TRY(const protocol::reply::Events first, ask<protocol::reply::Events>(*link, asked));

@@ -1,4 +1,3 @@
-#include <charconv>
 #include <memory>
 
 #include "controller/cli/commands.h"
@@ -23,13 +22,6 @@ struct JobFlags {
   bool is_active_only = false;
   bool as_json = false;
 };
-
-Result<std::uint64_t> number_of(const std::string& text, std::string_view what) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error == std::errc() && end == text.data() + text.size()) return number;
-  return fail(ErrorKind::usage, "'" + text + "' is not " + std::string(what) + ".");
-}
 
 std::string result_of(const protocol::JobView& job) {
   if (!job.state.empty()) return job.state;

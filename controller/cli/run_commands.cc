@@ -4,43 +4,20 @@
 #include "controller/cli/common_flags.h"
 #include "controller/cli/job_run.h"
 #include "controller/cli/recorded_stage.h"
+#include "controller/cli/run_flags.h"
 #include "controller/cli/table.h"
-#include "controller/cli/values.h"
 #include "controller/cli/views.h"
 #include "controller/cli/workspace.h"
 #include "shared/base/text.h"
 #include "shared/codec/domain.h"
 #include "shared/release/release_id.h"
 
-/// deploy, promote, converge, smoke, destroy: jobs on environments.
+/// deploy, converge, smoke, destroy: jobs on environments.
 namespace escape::cli {
 namespace {
 
 using protocol::JobKind;
 using protocol::request::Submit;
-
-struct RunFlags : CommonFlags {
-  std::vector<std::string> releases;
-  std::string to_environment;
-  std::string to_deployment;
-  bool force = false;
-  bool refresh = false;
-  bool dry_run = false;
-  bool skip_build = false;
-  bool skip_deployment = false;
-};
-
-Result<Submit> submission(JobKind kind, const RunFlags& flags) {
-  TRYV(check_environment(flags.environment));
-  Submit submit;
-  submit.kind = kind;
-  submit.environment = flags.environment;
-  submit.deployment = flags.deployment;
-  TRY(submit.inputs, parse_values(flags.values));
-  TRY(submit.providers, parse_providers(flags.providers));
-  TRY(submit.step_time_limit, step_limit(flags));
-  return submit;
-}
 
 /// Makes it a job of this folder's files, run by this process.
 void put_in_workspace(Submit& submit, const Workspace& workspace, const release::Metadata& metadata) {
@@ -49,14 +26,18 @@ void put_in_workspace(Submit& submit, const Workspace& workspace, const release:
   submit.release = release_text(metadata);
 }
 
-Result<int> deploy(Invocation& run, const RunFlags& flags) {
+Result<int> deploy(Invocation& run, RunFlags flags) {
+  take_plan_id(flags);
   TRY(Submit submit, submission(JobKind::deploy, flags));
   if (flags.releases.empty()) {
     TRYV(run.need_full_program());
     TRY(const Workspace workspace, Workspace::open(flags.plan));
     TRY(const release::Metadata metadata, workspace.compile(run));
     put_in_workspace(submit, workspace, metadata);
-    return run_job(run, std::move(submit));
+    return run_or_show(run, flags, std::move(submit));
+  }
+  if (flags.releases.size() > 1 && !flags.plan_id.empty()) {
+    return fail(ErrorKind::usage, "A plan is of one deployment, and several are given.", "Deploy them one by one.");
   }
   if (flags.releases.size() > 1 && !flags.deployment.empty()) {
     return fail(ErrorKind::usage,
@@ -67,85 +48,14 @@ Result<int> deploy(Invocation& run, const RunFlags& flags) {
   for (const std::string& release : flags.releases) {
     TRYV(release::parse_release_query(release));
   }
+  int worst = 0;
   for (const std::string& release : flags.releases) {
     submit.release = release;
-    TRY(const int code, run_job(run, submit));
-    if (code != 0) return code;
+    TRY(const int code, run_or_show(run, flags, submit));
+    worst = std::max(worst, code);
+    if (code != 0 && !flags.dry_run) return code;
   }
-  return 0;
-}
-
-/// Yes or no, or an error when nobody can say.
-Result<bool> agree(Invocation& run, const std::string& question, bool wants_whole_word) {
-  Console& console = run.console();
-  if (!console.has_input_terminal) {
-    return fail(ErrorKind::refused, "Promoting needs a yes, and there is no terminal to ask on.",
-                "Add -f to promote without asking.");
-  }
-  while (true) {
-    console.out(question);
-    const std::optional<std::string> line = console.read_line();
-    if (!line) {
-      console.out("\n");
-      return fail(ErrorKind::refused, "Promoting needs a yes, and the input ended (EOF).",
-                  "Nothing was promoted. Add -f to promote without asking.");
-    }
-    const std::string answer(trimmed(*line));
-    if (wants_whole_word) return answer == "yes";
-    if (answer.empty() || answer == "y" || answer == "Y" || answer == "yes" || answer == "Yes") return true;
-    if (answer == "n" || answer == "N" || answer == "no" || answer == "No") return false;
-  }
-}
-
-struct PromotionNames {
-  std::string from_environment, from_deployment, to_environment, to_deployment;
-};
-
-void tell_promotion(Renderer& renderer, const PromotionNames& names, const protocol::reply::Promotion& promotion) {
-  const auto state_line = [](const std::string& deployment, const std::string& environment,
-                             const std::string& release) {
-    return "Deployment " + deployment + " in environment " + environment +
-           (release.empty() ? " is not present." : " has " + release + ".");
-  };
-  renderer.say("info", {"Promote"}, state_line(names.from_deployment, names.from_environment, promotion.release));
-  renderer.say("info", {"Promote"}, state_line(names.to_deployment, names.to_environment, promotion.target_release));
-  if (promotion.is_downgrade) {
-    renderer.say("warn", {"Promote"},
-                 "This is a downgrade: " + promotion.target_release + " is newer than " + promotion.release + ".");
-  }
-  renderer.finish();
-}
-
-Result<int> promote(Invocation& run, const RunFlags& flags) {
-  if (flags.deployment.empty())
-    return fail(ErrorKind::usage, "Missing deployment name.", "Name the deployment to promote with -d.");
-  if (flags.to_environment.empty()) {
-    return fail(ErrorKind::usage, "Missing target environment. Use '--to' to define your target environment.");
-  }
-  TRYV(check_environment(flags.to_environment));
-  TRY(Submit submit, submission(JobKind::promote, flags));
-  const PromotionNames names{flags.environment, flags.deployment, flags.to_environment,
-                             flags.to_deployment.empty() ? flags.deployment : flags.to_deployment};
-  TRY(Link * link, run.link(Access::write));
-  TRY(const protocol::reply::Promotion promotion,
-      ask<protocol::reply::Promotion>(
-          *link, protocol::request::DescribePromotion{names.from_environment, names.from_deployment,
-                                                      names.to_environment, names.to_deployment}));
-  Renderer renderer = run.make_renderer();
-  tell_promotion(renderer, names, promotion);
-  if (!flags.force) {
-    std::string question = "Promote " + promotion.release + " from " + names.from_environment + " (" +
-                           names.from_deployment + ") to " + names.to_environment + " (" + names.to_deployment + ")? ";
-    question += promotion.target_protected ? "[" + names.to_environment + " is protected: type yes]: " : "[Yn]: ";
-    TRY(const bool agreed, agree(run, question, promotion.target_protected));
-    if (!agreed) return 0;
-  }
-  submit.environment = names.to_environment;
-  submit.deployment = names.to_deployment;
-  submit.from_environment = names.from_environment;
-  submit.from_deployment = names.from_deployment;
-  submit.expected_sha256 = promotion.sha256;
-  return run_job(run, std::move(submit));
+  return worst;
 }
 
 Result<int> converge(Invocation& run, const RunFlags& flags) {
@@ -191,21 +101,23 @@ Result<int> run_on_recorded(Invocation& run, const RunFlags& flags, Submit submi
     TRY(const release::Metadata metadata, workspace.compile(run, recorded.version));
     put_in_workspace(submit, workspace, metadata);
   }
-  return run_job(run, std::move(submit));
+  return run_or_show(run, flags, std::move(submit));
 }
 
 Result<int> smoke(Invocation& run, RunFlags flags) {
+  take_plan_id(flags);
   TRY(Submit submit, submission(JobKind::smoke, flags));
   TRY(submit.deployment, deployment_name(flags));
-  TRY(Link * link, run.link(Access::write));
+  TRY(Link * link, run.link(flags.dry_run ? Access::read : Access::write));
   TRY(const RecordedStages recorded, read_recorded_stages(*link, flags.environment, submit.deployment));
   return run_on_recorded(run, flags, std::move(submit), recorded.deploy.value_or(RecordedStage{}));
 }
 
 Result<int> destroy(Invocation& run, RunFlags flags) {
+  take_plan_id(flags);
   TRY(Submit submit, submission(JobKind::destroy, flags));
   TRY(submit.deployment, deployment_name(flags));
-  TRY(Link * link, run.link(Access::write));
+  TRY(Link * link, run.link(flags.dry_run ? Access::read : Access::write));
   TRY(const RecordedStages recorded, read_recorded_stages(*link, flags.environment, submit.deployment));
   const bool does_build = recorded.build && !flags.skip_build && Workspace::has_plan(flags.plan);
   const bool does_deploy = recorded.deploy && !flags.skip_deployment;
@@ -217,8 +129,12 @@ Result<int> destroy(Invocation& run, RunFlags flags) {
   }
   if (does_build) {
     submit.stages = {"build"};
+    if (!flags.plan_id.empty() && does_deploy) {
+      return fail(ErrorKind::usage, "A plan is of one stage, and both would be destroyed.",
+                  "Add --skip-build or --skip-deployment, as for the --dry-run.");
+    }
     TRY(const int code, run_on_recorded(run, flags, submit, *recorded.build));
-    if (code != 0) return code;
+    if (code != 0 && !flags.dry_run) return code;
   }
   if (!does_deploy) return 0;
   submit.stages = {"deploy"};
@@ -240,20 +156,11 @@ void describe_run_deploy(Syntax& syntax) {
   auto flags = common(syntax);
   add_plan(syntax, *flags);
   add_values(syntax, *flags);
+  add_dry_run(syntax, *flags);
   syntax.arguments("RELEASE", flags->releases, "What to deploy; nothing: the plan in this folder");
   syntax.example("escape run deploy quickstart/hello-world-v0.0.1 -v who=Stage -e stage");
   syntax.example("escape run deploy quickstart/hello-world-latest -e test");
   syntax.action([flags](Invocation& run) { return deploy(run, *flags); });
-}
-
-void describe_run_promote(Syntax& syntax) {
-  auto flags = common(syntax);
-  add_values(syntax, *flags);
-  syntax.option("--to", flags->to_environment, "ENVIRONMENT", "The environment to promote to");
-  syntax.option("--to-deployment", flags->to_deployment, "DEPLOYMENT", "Name of the deployment there (the same)");
-  syntax.flag("-f,--force", flags->force, "Don't ask");
-  syntax.example("escape run promote --deployment quickstart/hello-world --environment stage --to live");
-  syntax.action([flags](Invocation& run) { return promote(run, *flags); });
 }
 
 void describe_run_converge(Syntax& syntax) {
@@ -270,12 +177,14 @@ void describe_run_converge(Syntax& syntax) {
 void describe_run_smoke(Syntax& syntax) {
   auto flags = common(syntax);
   add_plan(syntax, *flags);
+  add_dry_run(syntax, *flags);
   syntax.action([flags](Invocation& run) { return smoke(run, *flags); });
 }
 
 void describe_run_destroy(Syntax& syntax) {
   auto flags = common(syntax);
   add_plan(syntax, *flags);
+  add_dry_run(syntax, *flags);
   syntax.flag("--skip-build", flags->skip_build, "Leave what was built");
   syntax.flag("--skip-deployment", flags->skip_deployment, "Leave what is deployed");
   syntax.action([flags](Invocation& run) { return destroy(run, *flags); });

@@ -16,6 +16,7 @@ struct StateFlags : CommonFlags {
   std::string release;
   bool deploy = false;
   bool reveal = false;
+  std::string at;
 };
 
 Result<std::string> name_of_deployment(const StateFlags& flags) {
@@ -48,13 +49,30 @@ Result<int> list(Invocation& run, const StateFlags& flags) {
 /// That values were revealed is written down.
 Access access_for(const StateFlags& flags) { return flags.reveal ? Access::write : Access::read; }
 
+/// A number is a change of the history, everything else a time.
+Result<> take_moment(const std::string& at, protocol::request::ShowDeployment& asked) {
+  if (at.empty()) return ok();
+  if (at.find_first_not_of("0123456789") == std::string::npos) {
+    TRY(asked.at, number_of(at, "the number of a change"));
+    if (asked.at != 0) return ok();
+  } else if (const Result<Timestamp> time = parse_rfc3339(at)) {
+    asked.at_time = time.value();
+    return ok();
+  } else if (const Result<Millis> ago = parse_duration(at)) {
+    asked.at_time = read_clocks().wall + -Micros(ago.value());
+    return ok();
+  }
+  return fail(ErrorKind::usage, "--at '" + at + "' is neither a change, nor a time, nor a duration.",
+              "Give a number of `escape state history`, 2026-11-29T10:00:00Z, or 2h30m for so long ago.");
+}
+
 Result<int> show(Invocation& run, const StateFlags& flags) {
   TRYV(check_environment(flags.environment));
   TRY(const std::string deployment, name_of_deployment(flags));
+  protocol::request::ShowDeployment asked{flags.environment, deployment, flags.reveal};
+  TRYV(take_moment(flags.at, asked));
   TRY(Link * link, run.link(access_for(flags)));
-  TRY(const protocol::reply::Deployment shown,
-      ask<protocol::reply::Deployment>(*link,
-                                       protocol::request::ShowDeployment{flags.environment, deployment, flags.reveal}));
+  TRY(const protocol::reply::Deployment shown, ask<protocol::reply::Deployment>(*link, asked));
   print_json(run, shown.deployment);
   return 0;
 }
@@ -157,6 +175,7 @@ void describe_state_show(Syntax& syntax) {
   add_plan(syntax, *flags);
   add_json(syntax, flags->as_json);
   add_reveal(syntax, *flags);
+  syntax.option("--at", flags->at, "CHANGE|TIME", "As it was after that change of its history, or at that time");
   syntax.action([flags](Invocation& run) { return show(run, *flags); });
 }
 

@@ -67,6 +67,7 @@ std::string status_cell(const protocol::DeploymentCell& cell) {
   } else {
     text = cell.version.empty() ? health : "v" + cell.version + " " + health;
   }
+  if (!cell.hold.empty()) text += ", held";
   if (cell.agent_state == "offline" || cell.agent_state == "suspect") text += ", " + cell.agent_state;
   return text;
 }

@@ -104,6 +104,7 @@ Value to_json_view(const protocol::DeploymentCell& cell) {
                        {"agent_state", cell.agent_state},
                        {"job", cell.job},
                        {"job_state", cell.job_state},
+                       {"hold", cell.hold},
                        {"updated_at", time_value(cell.updated_at)}};
 }
 
@@ -122,6 +123,73 @@ Value to_json_view(const protocol::reply::EnvironmentView& environment) {
                        {"agents", environment.agents},
                        {"agents_online", environment.agents_online},
                        {"inputs", environment.inputs}};
+}
+
+Value to_json_view(const protocol::ChangeView& change) {
+  return Value::Object{{"change", change.sequence},
+                       {"time", time_value(change.time)},
+                       {"what", change.what},
+                       {"release", change.release},
+                       {"sha256", change.sha256},
+                       {"status", change.status},
+                       {"inputs", list_of(change.inputs)},
+                       {"principal", change.principal},
+                       {"job", change.job == 0 ? Value() : Value(change.job)},
+                       {"back_to", change.back_to == 0 ? Value() : Value(change.back_to)},
+                       {"note", change.note}};
+}
+
+Value to_json_view(const protocol::DeploymentDifference& difference) {
+  Value::List inputs;
+  for (const protocol::DifferentValue& value : difference.inputs) {
+    inputs.push_back(Value::Object{{"name", value.name},
+                                   {"left", value.in_left ? Value(value.left) : Value()},
+                                   {"right", value.in_right ? Value(value.right) : Value()}});
+  }
+  return Value::Object{{"deployment", difference.deployment},
+                       {"different", difference.is_different},
+                       {"left", Value::Object{{"release", difference.left},
+                                              {"sha256", difference.left_sha256},
+                                              {"status", difference.left_status}}},
+                       {"right", Value::Object{{"release", difference.right},
+                                               {"sha256", difference.right_sha256},
+                                               {"status", difference.right_status}}},
+                       {"inputs", std::move(inputs)}};
+}
+
+Value to_json_view(const protocol::reply::Plan& plan) {
+  Value::List deployments, steps;
+  for (const protocol::PlannedDeployment& one : plan.deployments) {
+    Value::List inputs;
+    for (const protocol::PlannedInput& input : one.inputs) {
+      inputs.push_back(
+          Value::Object{{"name", input.name}, {"from", input.from}, {"to", input.to}, {"change", input.change}});
+    }
+    deployments.push_back(Value::Object{{"deployment", one.deployment},
+                                        {"action", one.action},
+                                        {"from", one.from},
+                                        {"to", one.to},
+                                        {"from_sha256", one.from_sha256},
+                                        {"to_sha256", one.to_sha256},
+                                        {"status", one.status},
+                                        {"inputs", std::move(inputs)},
+                                        {"providers", labels_value(one.providers)},
+                                        {"changed", one.is_changed}});
+  }
+  for (const protocol::PlannedStep& step : plan.steps) {
+    steps.push_back(Value::Object{{"deployment", step.deployment}, {"step", step.step}});
+  }
+  return Value::Object{{"plan", plan.id},
+                       {"kind", name_of(plan.kind)},
+                       {"environment", plan.environment},
+                       {"changes", plan.has_changes},
+                       {"agent", plan.agent},
+                       {"agent_state", plan.agent_state},
+                       {"agent_before", plan.agent_before},
+                       {"deployments", std::move(deployments)},
+                       {"steps", std::move(steps)},
+                       {"locks", list_of(plan.locks)},
+                       {"warnings", list_of(plan.warnings)}};
 }
 
 void print_json(Invocation& run, const Value& value) {
