@@ -114,6 +114,41 @@ TEST(Deploy, SubmitsWhatWasTypedAndShowsTheLog) {
   EXPECT_EQ(cli.console.printed, "");
 }
 
+TEST(State, SetSaysWhatIsDesiredOfOneDeployment) {
+  Cli cli;
+  cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {
+    return protocol::Reply(reply::Done{"Deployment db in environment live is described anew."});
+  };
+  EXPECT_EQ(cli.run({"state", "set", "-d", "db", "-e", "live", "pp/db-v2", "-v", "size=20", "--unset", "colour"}), 0);
+  const auto* asked = cli.controller.last<request::SetDeployment>();
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->environment, "live");
+  EXPECT_EQ(asked->deployment, "db");
+  EXPECT_EQ(asked->release, "pp/db-v2");
+  EXPECT_EQ(asked->inputs, (Value::Object{{"size", "20"}}));
+  EXPECT_EQ(asked->unset, (std::vector<std::string>{"colour"}));
+  EXPECT_EQ(cli.console.told, "Deployment db in environment live is described anew.\n");
+  EXPECT_EQ(cli.run({"state", "set", "-d", "db", "pp/db-v"}), 65) << cli.console.told;
+}
+
+TEST(State, RequestAsksForWhatTheNextConvergeDoes) {
+  Cli cli;
+  cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {
+    return protocol::Reply(reply::Done{"The destruction of db in environment test is asked for."});
+  };
+  EXPECT_EQ(cli.run({"state", "request", "destroy", "--delete", "-d", "db", "-e", "test"}), 0) << cli.console.told;
+  const auto* asked = cli.controller.last<request::RequestDeployment>();
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->environment, "test");
+  EXPECT_EQ(asked->deployment, "db");
+  EXPECT_EQ(asked->action, "destroy");
+  EXPECT_TRUE(asked->removes);
+  EXPECT_EQ(cli.console.told, "The destruction of db in environment test is asked for.\n");
+  EXPECT_EQ(cli.run({"state", "request", "dance", "-d", "db"}), 64);
+  EXPECT_EQ(cli.run({"state", "request", "smoke", "--delete", "-d", "db"}), 64);
+  EXPECT_EQ(cli.run({"state", "request", "smoke"}), 64);
+}
+
 TEST(Deploy, SeveralOneAfterAnotherAndTheFirstFailureEndsIt) {
   Cli cli;
   EXPECT_EQ(cli.run({"run", "deploy", "aa-v1", "bb-latest"}), 0);

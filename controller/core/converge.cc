@@ -72,7 +72,7 @@ PlannedChange compare(const Candidate& candidate, bool refresh) {
                                 candidate.deployment.release, candidate.deployment.name));
     }
     if (stage.status.code == StatusCode::pending)
-      return action(candidate, "deploy", stage.release.version, "it is wanted");
+      return action(candidate, "deploy", stage.release.version, "it is asked for");
     if (refresh) return action(candidate, "deploy", stage.release.version, "refresh");
     return action(candidate, "none", stage.release.version, "already deployed (use --refresh to redeploy)");
   }
@@ -86,8 +86,7 @@ PlannedChange compare(const Candidate& candidate, bool refresh) {
   if (!changed && !(leans_on_others && !stage.last_ok)) {
     return action(candidate, "error", to, describe(changed.error()));
   }
-  if (stage.status.code == StatusCode::pending || !stage.last_ok)
-    return action(candidate, "deploy", to, "not deployed yet");
+  if (!stage.last_ok) return action(candidate, "deploy", to, "not deployed yet");
   if (stage.last_ok->version != to) {
     return action(candidate, "deploy", to, fmt::format("runs {}, wanted {}", stage.last_ok->version, to));
   }
@@ -96,6 +95,7 @@ PlannedChange compare(const Candidate& candidate, bool refresh) {
   }
   if (!changed.value().empty())
     return action(candidate, "deploy", to, "inputs changed: " + join(changed.value(), ", "));
+  if (stage.status.code == StatusCode::pending) return action(candidate, "deploy", to, "it is asked for");
   if (refresh) return action(candidate, "deploy", to, "refresh");
   return action(candidate, "none", to, "already deployed (use --refresh to redeploy)");
 }

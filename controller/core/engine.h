@@ -57,7 +57,7 @@ struct Core::Impl {
   const Principal* principal_of(std::string_view key) const;
   bool is_allowed(std::string_view domain, std::string_view key) const;
 
-  // requests.cc, enrolment.cc: what people ask for besides jobs
+  // requests.cc: what people ask for besides jobs
   Result<protocol::Reply> answer(const Principal& by, const input::ClientMessage& got);
   Result<protocol::Reply> reveal(const Principal& by, const protocol::request::ShowDeployment& asked);
   Result<protocol::Reply> reveal(const Principal& by, const protocol::request::ExportState& asked);
@@ -69,6 +69,14 @@ struct Core::Impl {
   void make_environment(const Principal& by, const std::string& name, bool is_trial);
   Result<> check_desired(const DeploymentKey& key, std::string_view query) const;
   void set_desired(const Principal& by, const DeploymentKey& key, const std::string& query);
+
+  // wishes.cc: what people want of one deployment
+  Result<protocol::Reply> request_deployment(const Principal& by, const protocol::request::RequestDeployment& asked);
+  Result<protocol::Reply> set_deployment(const Principal& by, const protocol::request::SetDeployment& asked);
+  Result<> check_is_at_rest(const DeploymentKey& key) const;
+  void begin_anew(const DeploymentKey& key);
+
+  // enrolment.cc
   Result<protocol::Reply> invite(const Principal& by, const protocol::request::Invite& asked);
   Result<protocol::Reply> enrol(const input::ClientMessage& got, const protocol::request::Enrol& asked);
   Result<protocol::Reply> remove_agent(const Principal& by, const protocol::request::RemoveAgent& asked);

@@ -22,6 +22,8 @@ Result<protocol::Reply> Core::Impl::answer(const Principal& by, const input::Cli
                         [&](const request::ApplyEnvironment& r) { return apply_environment(by, r); },
                         [&](const request::RemoveEnvironment& r) { return remove_environment(by, r); },
                         [&](const request::CreateDeployment& r) { return create_deployment(by, r); },
+                        [&](const request::SetDeployment& r) { return set_deployment(by, r); },
+                        [&](const request::RequestDeployment& r) { return request_deployment(by, r); },
                         [&](const request::ShowDeployment& r) { return reveal(by, r); },
                         [&](const request::ExportState& r) { return reveal(by, r); },
                         [&](const auto&) -> Result<protocol::Reply> {
@@ -124,8 +126,13 @@ Result<protocol::Reply> Core::Impl::apply_environment(const Principal& by, const
   if (asked.is_protected) environment.is_protected = *asked.is_protected;
   if (!is_new && !(environment == before)) tell("environment.modified", by.name, {asked.environment, ""}, 0);
   for (std::size_t i = 0; i < keys.size(); ++i) {
+    const auto row = rows.state().deployments.find(keys[i]);
+    const std::optional<state::Deployment> was =
+        row == rows.state().deployments.end() ? std::nullopt : std::optional(row->second);
     set_desired(by, keys[i], asked.deployments[i].release);
-    rows.edit_deployment(keys[i]).inputs = asked.deployments[i].inputs;
+    state::Deployment& deployment = rows.edit_deployment(keys[i]);
+    deployment.inputs = asked.deployments[i].inputs;
+    if (was && (was->desired != deployment.desired || was->inputs != deployment.inputs)) begin_anew(keys[i]);
   }
   return protocol::Reply(
       protocol::reply::Done{fmt::format("Environment {} is {} with {} desired deployment{}.", asked.environment,

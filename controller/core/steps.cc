@@ -180,6 +180,7 @@ Result<> Core::Impl::open(JobId number, const Step& step) {
   go(stage, StatusCode::running_pre_step, job);
   stage.release = release_of(job, step.unit);
   stage.providers = unit.providers;
+  if (step.unit == 0 && step.stage == "deploy") rows.edit_deployment(deployment_of(job)).goes_when_destroyed = false;
   return step.unit == 0 ? ok() : take_mapping(number, step);
 }
 

@@ -128,10 +128,11 @@ Task full_task() {
 }
 
 state::Deployment full_deployment() {
-  state::Deployment d{"prod", "_/main", "_/app", {{"x", 1}}, {}, state::DesiredRelease{"_/app-latest"}, "agent-1"};
+  state::Deployment d{"prod",    "_/main", "_/app", {{"x", 1}}, {}, state::DesiredRelease{"_/app-latest"},
+                      "agent-1", true};
   d.stages["deploy"].release = {"1.0", "ab"};
   d.stages["deploy"].last_ok = state::DeployedRelease{"0.9", "cd"};
-  d.stages["deploy"].status = {state::StatusCode::running_main_step, {6}, "ann", "d", {7}, 2};
+  d.stages["deploy"].status = {state::StatusCode::running_main_step, {6}, "ann", "d", {7}, 2, true};
   return d;
 }
 
@@ -179,7 +180,7 @@ TEST(Rows, EveryChangeComesBackFromLoadState) {
   fresh.epoch = 5;
   ASSERT_TRUE(db->commit(start_writes(fresh)));
 
-  const state::Environment environment{"prod", {{"a", 1}}, true, true, {12}};
+  const state::Environment environment{"prod", {{"a", 1}}, true, true, {12}, {true, Millis{90'000}}};
   const Principal principal{"ann", raw_key('p'), "operator", {"prod", "stage"}, {13}};
   const Invitation invitation{raw_key('i'), "n",   "agent", "prod",       {"e"},
                               {{"l", "v"}}, "ann", {14},    raw_key('u'), "used"};
@@ -241,6 +242,7 @@ TEST(Rows, EveryMemberOfTheModelIsStored) {
   EXPECT_EQ(stored_count<Lock>(), member_count<Lock>());
   EXPECT_EQ(stored_count<AnsweredRequest>(), member_count<AnsweredRequest>());
   EXPECT_EQ(stored_count<state::Environment>(), member_count<state::Environment>());
+  EXPECT_EQ(stored_count<state::ConvergePolicy>(), member_count<state::ConvergePolicy>());
   EXPECT_EQ(stored_count<state::Deployment>(), member_count<state::Deployment>());
   EXPECT_EQ(stored_count<state::StageRecord>(), member_count<state::StageRecord>());
   EXPECT_EQ(stored_count<state::Status>(), member_count<state::Status>());

@@ -290,6 +290,7 @@ void describe(V& visit, DeploymentCell& c) {
   visit("job", c.job);
   visit("updated_at", c.updated_at);
   visit("job_state", c.job_state);
+  visit("drift", c.drift);
 }
 template <class V>
 void describe(V& visit, PlannedChange& c) {
@@ -421,6 +422,7 @@ void describe(V& visit, ApplyEnvironment& r) {
   visit("is_protected", r.is_protected);
   visit("deployments", r.deployments);
   visit("is_trial", r.is_trial);
+  visit("converge", r.converge);
 }
 template <class V>
 void describe(V& visit, RemoveEnvironment& r) {
@@ -448,6 +450,21 @@ void describe(V& visit, CreateDeployment& r) {
   visit("release", r.release);
   visit("inputs", r.inputs);
   visit("providers", r.providers);
+}
+template <class V>
+void describe(V& visit, SetDeployment& r) {
+  visit.required("environment", r.environment);
+  visit.required("deployment", r.deployment);
+  visit("release", r.release);
+  visit("inputs", r.inputs);
+  visit("unset", r.unset);
+}
+template <class V>
+void describe(V& visit, RequestDeployment& r) {
+  visit.required("environment", r.environment);
+  visit.required("deployment", r.deployment);
+  visit.required("action", r.action);
+  visit("removes", r.removes);
 }
 template <class V>
 void describe(V& visit, ListErrands& r) {
@@ -544,6 +561,7 @@ void describe(V& visit, EnvironmentView& e) {
   visit("agents", e.agents);
   visit("agents_online", e.agents_online);
   visit("inputs", e.inputs);
+  visit("converge", e.converge);
 }
 template <class V>
 void describe(V& visit, Environments& r) {
