@@ -14,6 +14,18 @@ using protocol::PlannedChange;
 using state::StatusCode;
 
 constexpr Millis longest_delay{5 * 60 * 1000};
+constexpr double jitter = 0.2;
+
+/// Any number for each job and deployment, always the same (FNV-1a, and a last stir, since jobs differ in few bits).
+std::uint64_t scatter(JobId job, std::string_view deployment) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&](std::uint8_t byte) { hash = (hash ^ byte) * 0x100000001b3; };
+  for (int shift = 0; shift < 64; shift += 8) add(static_cast<std::uint8_t>(job >> shift));
+  for (const char c : deployment) add(static_cast<std::uint8_t>(c));
+  hash ^= hash >> 33;
+  hash *= 0xff51afd7ed558ccd;
+  return hash ^ (hash >> 33);
+}
 
 struct Candidate {
   const state::Deployment& deployment;
@@ -247,9 +259,11 @@ std::vector<PlannedChange> plan_converge(const State& state, std::string_view en
   return in_order(std::move(plan), needs);
 }
 
-Millis retry_delay(int tried) {
-  const double seconds = std::floor(std::exp(std::min(tried, 10)));
-  return std::min(Millis{static_cast<std::int64_t>(seconds * 1000)}, longest_delay);
+Millis retry_delay(int tried, JobId job, std::string_view deployment) {
+  const double seconds = std::floor(std::exp(std::clamp(tried, 1, 10)));
+  const double base = std::min(seconds * 1000, static_cast<double>(longest_delay.count()) / (1 + jitter));
+  const double share = static_cast<double>(scatter(job, deployment) % 10'001) / 10'000;  // 0 … 1
+  return Millis{std::llround(base * (1 - jitter + 2 * jitter * share))};
 }
 
 }  // namespace escape::controller

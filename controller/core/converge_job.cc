@@ -182,9 +182,11 @@ JobId Core::Impl::make_child(JobId number, const PlannedChange& change, const De
   return made;
 }
 
-/// A retried converge does what its forerunner did not bring to a good end, with the releases of that one's decision.
+/// A retried converge does what its forerunner did not bring to a good end, with the releases of that one's decision
+/// and in its order. What a child still waited for when it settled is what did not end well before it.
 void Core::Impl::make_children_again(JobId number) {
   const Job parent = rows.state().jobs.at(number);
+  std::map<JobId, JobId> made;  // by the child that each does again
   for (const Redo& redo : parent.redo) {
     Job child;
     child.number = rows.state().last_job + 1;
@@ -198,6 +200,10 @@ void Core::Impl::make_children_again(JobId number) {
     child.release_query = redo.release;
     child.expected_sha256 = redo.sha256;
     if (child.kind == JobKind::destroy) child.stages = {"deploy"};
+    for (const JobId needed : redo.after) {
+      if (made.contains(needed)) child.after.push_back(made.at(needed));
+    }
+    made[redo.job] = child.number;
     log(parent, "info", announcement({redo.deployment, "retry", {}, {}, {}}, redo.kind, redo.release), section);
     rows.edit(number).children.push_back(child.number);
     children[number].insert(child.number);
@@ -217,7 +223,7 @@ void Core::Impl::child_settled(const Job& child) {
   if (is_failed && stage && is_error(stage->status.code)) {
     state::Status& status = rows.edit_deployment(deployment_of(child)).stages["deploy"].status;
     status.tried = child.tried + 1;
-    const Millis delay = retry_delay(status.tried);
+    const Millis delay = retry_delay(status.tried, child.number, child.deployment);
     status.try_again_at = now.wall + delay;
     log(parent, "info", fmt::format("Marking deployment {} to retry in {}.", child.deployment, to_short_text(delay)),
         section);

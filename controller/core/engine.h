@@ -351,7 +351,9 @@ Result<> check_declared(const std::vector<release::Variable>& declared, const st
 bool rolls_out(const Job& job);
 /// Cancelled, and its current script is to stop; not what runs after it has failed.
 inline bool wants_stop(const Job& job) { return job.cancel_requested && !job.failure; }
-/// Seconds until the next try after `tried` failures: e^tried, at most five minutes.
-Millis retry_delay(int tried);
+/// How long until the next try after `tried` failures: e^tried seconds, a fifth more or less, at most five minutes.
+/// What failed together does not come back together: the share is drawn from the job that failed last and its
+/// deployment, so that the same history gives the same delay.
+Millis retry_delay(int tried, JobId job, std::string_view deployment);
 
 }  // namespace escape::controller

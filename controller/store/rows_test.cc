@@ -91,10 +91,11 @@ Job full_job() {
   j.settled_at = {3};
   j.previous_variables = {{"INPUT_PREVIOUS_who", "y"}};
   j.tried = 4;
+  j.is_automatic = true;
   j.removes_deployment = true;
   j.failed_deployments = {"a", "b"};
   j.retry_of = 6;
-  j.redo = {{5, JobKind::smoke, "d", "p/a-v1", "ef"}};
+  j.redo = {{5, JobKind::smoke, "d", "p/a-v1", "ef", {4}}};
   j.resolved_by = "cyd";
   j.resolved_because = "it burnt down";
   return j;
