@@ -52,14 +52,22 @@ void Core::Impl::begin_converge(JobId number) {
   const Job& job = rows.state().jobs.at(number);
   if (Result<> startable = check_startable(job); !startable) return fail_job(number, startable.error());
   if (!job.redo.empty()) return make_children_again(number);
-  Converging& pass = converging[number];
-  pass = {};
-  const State& state = rows.state();
-  for (auto row = state.deployments.lower_bound({job.environment, ""});
-       row != state.deployments.end() && row->first.environment == job.environment; ++row) {
-    if (row->second.desired) pass.keys.push_back(row->first);  // never one below another
-  }
+  if (converging.contains(number)) return make_children(number);  // a look of the controller's own has the answers
+  converging[number] = desired_in(job.environment);
   resolve_next(number);
+}
+
+Core::Impl::Converging Core::Impl::desired_in(const std::string& environment) const {
+  Converging pass;
+  pass.environment = environment;
+  const State& state = rows.state();
+  for (auto row = state.deployments.lower_bound({environment, ""});
+       row != state.deployments.end() && row->first.environment == environment; ++row) {
+    if (!row->second.desired) continue;  // never one below another
+    pass.keys.push_back(row->first);
+    pass.queries.push_back(row->second.desired->query);
+  }
+  return pass;
 }
 
 /// One question at a time, so that an answer needs no name.
@@ -78,6 +86,7 @@ void Core::Impl::resolve_next(JobId number) {
     }
     pass.resolved.push_back({key, fail(query.error()), {}});
   }
+  if (is_look(number)) return end_look(number);
   make_children(number);
 }
 
@@ -101,8 +110,7 @@ void Core::Impl::make_children(JobId number) {
   const Converging pass = std::move(converging.at(number));
   converging.erase(number);
   const Job& job = rows.state().jobs.at(number);
-  const std::vector<PlannedChange> plan =
-      plan_converge(rows.state(), job.environment, pass.resolved, job.refresh, now.wall);
+  const std::vector<PlannedChange> plan = plan_of(pass, job.refresh, job.is_automatic);
   std::map<std::string, const DesiredVersion*> desired;
   for (const DesiredVersion& one : pass.resolved) desired[one.key.deployment] = &one;
   const auto needs = needs_of(rows.state(), job.environment, pass.resolved, plan);

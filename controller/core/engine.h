@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -29,6 +30,8 @@ inline constexpr std::string_view embedded_agent = "local";
 inline constexpr std::string_view workspace_prefix = "workspace:";
 /// `$this.project`: the name of the whole state, which `state export` writes too.
 inline constexpr std::string_view state_project = "escape";
+/// Who asks for what the controller begins by itself.
+inline constexpr std::string_view controller_principal = "controller";
 /// After a start agents need a moment to come back: only then is it worth telling people that a job waits for one.
 inline constexpr Millis quiet_wait{2'000};
 /// Repeats of a request come within seconds; a day covers a client that was suspended meanwhile.
@@ -172,7 +175,7 @@ struct Core::Impl {
   void finish_stage(JobId number, const Step& step);
   void finish_destroy(JobId number, const Step& step);
   void take_as_done(JobId number);
-  void mark_failed(const Job& job, const std::string& why);
+  void mark_failed(const Job& job, const std::string& why, bool is_cut_off);
   void go(state::StageRecord& stage, state::StatusCode to, const Job& job, std::string data = {});
   void tell_deployed(const Job& job, const Step& step, const std::optional<state::DeployedRelease>& before);
 
@@ -287,6 +290,13 @@ struct Core::Impl {
   void begin_converge(JobId number);
   void resolve_next(JobId number);
   void on_desired_resolved(JobId number, Result<std::vector<release::ReleaseRecord>> records);
+  struct Converging {
+    std::string environment;
+    std::vector<DeploymentKey> keys;
+    std::vector<std::string> queries;  ///< what is desired of each
+    std::vector<DesiredVersion> resolved;
+  };
+  Converging desired_in(const std::string& environment) const;
   void make_children(JobId number);
   void make_children_again(JobId number);
   JobId make_child(JobId number, const protocol::PlannedChange& change, const DesiredVersion* desired,
@@ -294,6 +304,25 @@ struct Core::Impl {
   void log_skipped(JobId number, const protocol::PlannedChange& change);
   void child_settled(const Job& child);
   void finish_converge(JobId number);
+
+  // automatic.cc: environments that the controller converges by itself
+  struct Watch {
+    JobId look = 0;  ///< under way; 0: none
+    std::optional<Instant> looked_at;
+  };
+  static bool is_look(JobId number);
+  bool is_watched(const std::string& environment) const;
+  void want_look(const std::string& environment);
+  void look_around();
+  void end_look(JobId number);
+  void await_look(const std::string& environment, const std::vector<protocol::PlannedChange>& plan);
+  std::vector<protocol::PlannedChange> plan_of(const Converging& pass, bool refresh, bool is_automatic) const;
+  void leave_be(const std::string& environment, protocol::PlannedChange& change) const;
+  void back_off(const DeploymentKey& key, JobId job, int tried);
+  void try_again_in(const std::string& environment, const std::function<bool(const state::Status&)>& which);
+  void watch_end(const Job& job);
+  void watch_agent(const std::string& environment);
+  void watch_release(const release::ReleaseId& id);
 
   // job_log.cc
   void log(const Job& job, std::string_view level, std::string text, std::vector<std::string> sections);
@@ -317,11 +346,10 @@ struct Core::Impl {
   std::set<TaskId> unbound;                   ///< tasks of workspace jobs whose process has not joined yet
   std::map<JobId, std::set<JobId>> children;  ///< unsettled, by converge job
   std::map<JobId, Expansion> expansions;      ///< of unsettled jobs
-  struct Converging {
-    std::vector<DeploymentKey> keys;
-    std::vector<DesiredVersion> resolved;
-  };
-  std::map<JobId, Converging> converging;
+  std::map<JobId, Converging> converging;     ///< by the job, or by the look
+  std::map<std::string, Watch> watches;       ///< by environment
+  std::set<std::string> looks_wanted;         ///< environments
+  JobId last_look = 0;
   std::deque<JobId> to_start;
   Timestamp answers_checked_at{};
 };

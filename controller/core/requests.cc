@@ -10,6 +10,13 @@ namespace escape::controller {
 namespace request = protocol::request;
 using state::StatusCode;
 
+namespace {
+
+constexpr Millis shortest_every{1'000};
+constexpr Millis longest_every = std::chrono::hours(24 * 366);
+
+}  // namespace
+
 Result<protocol::Reply> Core::Impl::answer(const Principal& by, const input::ClientMessage& got) {
   return std::visit(overloaded{
                         [&](const request::Submit& r) { return submit(by, got.key, r); },
@@ -118,12 +125,18 @@ Result<protocol::Reply> Core::Impl::apply_environment(const Principal& by, const
     TRYV(check_desired(key, item.release));
     keys.push_back(key);
   }
+  if (asked.converge && asked.converge->is_automatic &&
+      (asked.converge->every < shortest_every || asked.converge->every > longest_every)) {
+    return fail(ErrorKind::usage, "An environment is looked at every second at most, and once in a year at least.",
+                "For example: every: 5m");
+  }
   const bool is_new = !rows.state().environments.contains(asked.environment);
   if (is_new) make_environment(by, asked.environment, asked.is_trial);
   state::Environment& environment = rows.edit_environment(asked.environment);
   const state::Environment before = environment;
   if (asked.inputs) environment.inputs = *asked.inputs;
   if (asked.is_protected) environment.is_protected = *asked.is_protected;
+  if (asked.converge) environment.converge = *asked.converge;
   if (!is_new && !(environment == before)) tell("environment.modified", by.name, {asked.environment, ""}, 0);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const auto row = rows.state().deployments.find(keys[i]);
@@ -134,9 +147,11 @@ Result<protocol::Reply> Core::Impl::apply_environment(const Principal& by, const
     deployment.inputs = asked.deployments[i].inputs;
     if (was && (was->desired != deployment.desired || was->inputs != deployment.inputs)) begin_anew(keys[i]);
   }
-  return protocol::Reply(
-      protocol::reply::Done{fmt::format("Environment {} is {} with {} desired deployment{}.", asked.environment,
-                                        is_new ? "created" : "updated", keys.size(), keys.size() == 1 ? "" : "s")});
+  want_look(asked.environment);
+  return protocol::Reply(protocol::reply::Done{
+      fmt::format("Environment {} is {} with {} desired deployment{}.{}", asked.environment,
+                  is_new ? "created" : "updated", keys.size(), keys.size() == 1 ? "" : "s",
+                  is_watched(asked.environment) ? " The controller brings it there by itself." : "")});
 }
 
 Result<protocol::Reply> Core::Impl::create_deployment(const Principal& by, const request::CreateDeployment& asked) {
@@ -151,6 +166,7 @@ Result<protocol::Reply> Core::Impl::create_deployment(const Principal& by, const
   state::StageRecord& stage = rows.edit_deployment(key).stages["deploy"];
   for (const auto& [id, value] : asked.inputs) stage.inputs.set(id, value);
   for (const auto& [variable, provider] : asked.providers) stage.providers[variable] = provider;
+  want_look(key.environment);
   return protocol::Reply(protocol::reply::Done{
       fmt::format("Deployment {} in environment {} is to run {}; `escape run converge -e {}` brings it there.",
                   key.deployment, key.environment, asked.release, key.environment)});

@@ -354,7 +354,7 @@ void Core::Impl::tell_deployed(const Job& job, const Step& step, const std::opti
 
 /// The stages keep everything as far as they got; only their status says how they ended. A dependency's failure is that
 /// of everything above it.
-void Core::Impl::mark_failed(const Job& job, const std::string& why) {
+void Core::Impl::mark_failed(const Job& job, const std::string& why, bool is_cut_off) {
   auto known = expansions.find(job.number);
   std::vector<DeploymentKey> keys{deployment_of(job)};
   if (known != expansions.end()) {
@@ -371,6 +371,7 @@ void Core::Impl::mark_failed(const Job& job, const std::string& why) {
       go(stage, failure_code(stage.status.code), job, why);
       stage.status.tried = 0;
       stage.status.try_again_at = {};
+      stage.status.is_cut_off = is_cut_off;
       if (name == "deploy") {
         tell("deployment.failed", job.principal, key, job.number,
              {{"release", job.release}, {"status", name_of(stage.status.code)}, {"message", why}});

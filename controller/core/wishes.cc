@@ -93,7 +93,9 @@ Result<protocol::Reply> Core::Impl::request_deployment(const Principal& by, cons
   const state::Deployment& found = rows.state().deployments.at(key);
   const state::StageRecord* deployed = find_stage(rows.state(), key, "deploy");
   const StatusCode from = deployed ? deployed->status.code : StatusCode::empty;
-  const std::string follow = fmt::format("`escape run converge -e {}` carries it out.", key.environment);
+  const std::string follow = is_watched(key.environment)
+                                 ? "the controller carries it out by itself."
+                                 : fmt::format("`escape run converge -e {}` carries it out.", key.environment);
   if (from == wished) {
     return protocol::Reply(
         protocol::reply::Done{fmt::format("The {} of {} in environment {} is asked for already; {}",
@@ -110,6 +112,7 @@ Result<protocol::Reply> Core::Impl::request_deployment(const Principal& by, cons
   TRYV(state::go(deployment.stages["deploy"].status, wished, now.wall, by.name));
   deployment.goes_when_destroyed = wished == StatusCode::destroy_and_delete_pending;
   begin_anew(key);
+  want_look(key.environment);
   tell("deployment.requested", by.name, key, 0, {{"action", asked.action}, {"removes", asked.removes}});
   return protocol::Reply(
       protocol::reply::Done{fmt::format("The {} of {} in environment {} is asked for; {}", noun_of(asked.action),
@@ -144,10 +147,12 @@ Result<protocol::Reply> Core::Impl::set_deployment(const Principal& by, const re
   }
   rows.edit_deployment(key).inputs = std::move(inputs);
   begin_anew(key);
-  return protocol::Reply(
-      protocol::reply::Done{fmt::format("Deployment {} in environment {} is described anew; `escape "
-                                        "run converge -e {}` brings it there.",
-                                        key.deployment, key.environment, key.environment)});
+  want_look(key.environment);
+  const std::string follow = is_watched(key.environment)
+                                 ? "the controller brings it there by itself."
+                                 : fmt::format("`escape run converge -e {}` brings it there.", key.environment);
+  return protocol::Reply(protocol::reply::Done{
+      fmt::format("Deployment {} in environment {} is described anew; {}", key.deployment, key.environment, follow)});
 }
 
 /// Something else is wanted of it than what failed before: the back-off of the earlier tries says nothing about it.
