@@ -2,6 +2,7 @@
 
 #include "controller/cli/commands.h"
 #include "controller/cli/common_flags.h"
+#include "controller/cli/converge_watch.h"
 #include "controller/cli/job_run.h"
 #include "controller/cli/recorded_stage.h"
 #include "controller/cli/table.h"
@@ -26,6 +27,8 @@ struct RunFlags : CommonFlags {
   bool force = false;
   bool refresh = false;
   bool dry_run = false;
+  bool watches = false;
+  bool until_done = false;
   bool skip_build = false;
   bool skip_deployment = false;
 };
@@ -150,6 +153,16 @@ Result<int> promote(Invocation& run, const RunFlags& flags) {
 
 Result<int> converge(Invocation& run, const RunFlags& flags) {
   TRY(Submit submit, submission(JobKind::converge, flags));
+  if (flags.until_done && !flags.watches) {
+    return fail(ErrorKind::usage, "--until-done goes with --watch.", "escape run converge --watch --until-done");
+  }
+  if (flags.watches && flags.dry_run) {
+    return fail(ErrorKind::usage, "--dry-run shows what would be done now, and --watch does it.", "Give one of them.");
+  }
+  if (flags.watches) {
+    submit.refresh = flags.refresh;
+    return watch_converge(run, submit, flags.until_done);
+  }
   if (!flags.dry_run) {
     submit.refresh = flags.refresh;
     return run_job(run, std::move(submit));
@@ -263,6 +276,12 @@ void describe_run_converge(Syntax& syntax) {
   refuse_state_files(syntax);
   syntax.flag("--refresh", flags->refresh, "Deploy again what is ok too");
   syntax.flag("-n,--dry-run", flags->dry_run, "Show what would be done");
+  syntax.flag("--watch", flags->watches,
+              "Go on until Ctrl-C or --timeout, with a line for each change; where the controller converges by itself, "
+              "only follow");
+  syntax.flag("--until-done", flags->until_done, "With --watch: until everything is as desired");
+  syntax.example("escape run converge -e stage --dry-run");
+  syntax.example("escape run converge -e stage --watch --until-done --timeout 10m");
   add_json(syntax, flags->as_json);
   syntax.action([flags](Invocation& run) { return converge(run, *flags); });
 }
