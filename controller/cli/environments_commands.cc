@@ -45,10 +45,7 @@ Result<int> apply(Invocation& run, const EnvironmentFlags& flags) {
   const std::string environment = wanted.environment;
   TRY(Link * link, run.link(Access::write));
   TRY(const protocol::reply::Done done, ask<protocol::reply::Done>(*link, std::move(wanted)));
-  const bool goes_by_itself = done.text.find("by itself") != std::string::npos;
-  run.console().err((done.text.empty() ? "The environment " + environment + " is described." : done.text) +
-                    (goes_by_itself ? " `escape run converge --watch -e " + environment + "` shows how.\n"
-                                    : " `escape run converge -e " + environment + "` brings it there.\n"));
+  run.console().err((done.text.empty() ? "The environment " + environment + " is described." : done.text) + "\n");
   return 0;
 }
 

@@ -51,6 +51,17 @@ bool Core::Impl::is_watched(const std::string& environment) const {
   return found != rows.state().environments.end() && found->second.converge.is_automatic;
 }
 
+/// For whoever has said what is desired.
+std::string Core::Impl::how_it_gets_there(const std::string& environment) const {
+  if (is_watched(environment)) return "the controller brings it there by itself.";
+  std::string text = fmt::format("`escape run converge -e {}` brings it there.", environment);
+  auto found = rows.state().environments.find(environment);
+  if (found != rows.state().environments.end() && found->second.converge.is_automatic) {
+    text += " Nothing goes by itself here: that takes a controller that runs on its own.";
+  }
+  return text;
+}
+
 void Core::Impl::want_look(const std::string& environment) {
   if (is_watched(environment)) looks_wanted.insert(environment);
 }

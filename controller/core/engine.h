@@ -312,6 +312,7 @@ struct Core::Impl {
   };
   static bool is_look(JobId number);
   bool is_watched(const std::string& environment) const;
+  std::string how_it_gets_there(const std::string& environment) const;
   void want_look(const std::string& environment);
   void look_around();
   void end_look(JobId number);

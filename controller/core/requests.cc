@@ -148,10 +148,9 @@ Result<protocol::Reply> Core::Impl::apply_environment(const Principal& by, const
     if (was && (was->desired != deployment.desired || was->inputs != deployment.inputs)) begin_anew(keys[i]);
   }
   want_look(asked.environment);
-  return protocol::Reply(protocol::reply::Done{
-      fmt::format("Environment {} is {} with {} desired deployment{}.{}", asked.environment,
-                  is_new ? "created" : "updated", keys.size(), keys.size() == 1 ? "" : "s",
-                  is_watched(asked.environment) ? " The controller brings it there by itself." : "")});
+  return protocol::Reply(protocol::reply::Done{fmt::format(
+      "Environment {} is {} with {} desired deployment{}; {}", asked.environment, is_new ? "created" : "updated",
+      keys.size(), keys.size() == 1 ? "" : "s", how_it_gets_there(asked.environment))});
 }
 
 Result<protocol::Reply> Core::Impl::create_deployment(const Principal& by, const request::CreateDeployment& asked) {
@@ -167,9 +166,9 @@ Result<protocol::Reply> Core::Impl::create_deployment(const Principal& by, const
   for (const auto& [id, value] : asked.inputs) stage.inputs.set(id, value);
   for (const auto& [variable, provider] : asked.providers) stage.providers[variable] = provider;
   want_look(key.environment);
-  return protocol::Reply(protocol::reply::Done{
-      fmt::format("Deployment {} in environment {} is to run {}; `escape run converge -e {}` brings it there.",
-                  key.deployment, key.environment, asked.release, key.environment)});
+  return protocol::Reply(
+      protocol::reply::Done{fmt::format("Deployment {} in environment {} is to run {}; {}", key.deployment,
+                                        key.environment, asked.release, how_it_gets_there(key.environment))});
 }
 
 Result<protocol::Reply> Core::Impl::remove_environment(const Principal& by, const request::RemoveEnvironment& asked) {

@@ -148,11 +148,9 @@ Result<protocol::Reply> Core::Impl::set_deployment(const Principal& by, const re
   rows.edit_deployment(key).inputs = std::move(inputs);
   begin_anew(key);
   want_look(key.environment);
-  const std::string follow = is_watched(key.environment)
-                                 ? "the controller brings it there by itself."
-                                 : fmt::format("`escape run converge -e {}` brings it there.", key.environment);
-  return protocol::Reply(protocol::reply::Done{
-      fmt::format("Deployment {} in environment {} is described anew; {}", key.deployment, key.environment, follow)});
+  return protocol::Reply(
+      protocol::reply::Done{fmt::format("Deployment {} in environment {} is described anew; {}", key.deployment,
+                                        key.environment, how_it_gets_there(key.environment))});
 }
 
 /// Something else is wanted of it than what failed before: the back-off of the earlier tries says nothing about it.

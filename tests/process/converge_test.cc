@@ -41,7 +41,7 @@ class Converge : public ::testing::Test {
 TEST_F(Converge, AnEnvironmentFollowsItsReleasesByItselfAlsoAcrossKills) {
   const Ran applied = cluster_.escape({"environments", "apply", "-f", "test.yml"});
   ASSERT_EQ(applied.exit_status, 0) << applied.all();
-  EXPECT_TRUE(has(applied.err, "The controller brings it there by itself.")) << applied.err;
+  EXPECT_TRUE(has(applied.err, "the controller brings it there by itself.")) << applied.err;
   const Ran environments = cluster_.escape({"environments", "list"});
   EXPECT_TRUE(has(environments.out, "automatic, every 1h")) << environments.out;
   const Ran waiting = cluster_.escape({"status"});
