@@ -204,6 +204,60 @@ Result<protocol::DeploymentCell> cell_of(const state::Deployment& deployment, co
   return cell;
 }
 
+/// What is desired in an environment, looked up now. `known`: answers by query, for who asks about many environments.
+using Answers = std::map<std::string, Result<std::vector<release::ReleaseRecord>>>;
+std::vector<DesiredVersion> desired_in(const std::string& environment, const QueryContext& context, Answers& known) {
+  std::vector<DesiredVersion> desired;
+  const auto& rows = context.state.deployments;
+  for (auto row = rows.lower_bound({environment, ""}); row != rows.end() && row->first.environment == environment;
+       ++row) {
+    if (!row->second.desired) continue;
+    const std::string& text = row->second.desired->query;
+    auto answer = known.find(text);
+    if (answer == known.end()) {
+      const Result<release::ReleaseQuery> query = release::parse_release_query(text);
+      answer = known
+                   .emplace(text, query ? resolve_all(query.value(), {}, context.resolve)
+                                        : Result<std::vector<release::ReleaseRecord>>(fail(query.error())))
+                   .first;
+    }
+    const Result<std::vector<release::ReleaseRecord>>& records = answer->second;
+    if (!records) {
+      desired.push_back({row->first, fail(records.error()), {}});
+      continue;
+    }
+    desired.push_back({row->first, records.value().front(), {records.value().begin() + 1, records.value().end()}});
+  }
+  return desired;
+}
+
+std::string drift_text(const protocol::PlannedChange& change, const std::string& status) {
+  if (change.action == "none") return {};
+  if (change.action == "smoke") return "a smoke test is asked for";
+  if (change.action == "destroy") return "its destruction is asked for";
+  if (change.action == "wait") return "its status is '" + status + "'; it " + change.reason;
+  return change.action == "deploy" && change.reason == "it is asked for" ? "a deploy is asked for" : change.reason;
+}
+
+/// Of each deployment why it is not as desired.
+void tell_drift(std::vector<protocol::DeploymentCell>& cells, const QueryContext& context) {
+  Answers known;
+  std::map<std::string, std::map<std::string, protocol::PlannedChange>> plans;
+  for (protocol::DeploymentCell& cell : cells) {
+    auto plan = plans.find(cell.environment);
+    if (plan == plans.end()) {
+      plan = plans.emplace(cell.environment, std::map<std::string, protocol::PlannedChange>()).first;
+      const auto desired = desired_in(cell.environment, context, known);
+      for (protocol::PlannedChange& change :
+           plan_converge(context.state, cell.environment, desired, false, context.now)) {
+        plan->second.emplace(change.deployment, change);
+      }
+    }
+    auto change = plan->second.find(cell.deployment);
+    if (change != plan->second.end()) cell.drift = drift_text(change->second, cell.status);
+  }
+}
+
 Result<Reply> list_deployments(const request::ListDeployments& asked, const QueryContext& context) {
   reply::Deployments deployments;
   for (std::string& name : in_order_of_creation(context.state)) {
@@ -217,6 +271,7 @@ Result<Reply> list_deployments(const request::ListDeployments& asked, const Quer
         cell_of(deployment, stage == deployment.stages.end() ? state::StageRecord{} : stage->second, context));
     deployments.cells.push_back(std::move(cell));
   }
+  tell_drift(deployments.cells, context);
   if (context.read_only) {
     deployments.read_only = describe(*context.read_only);
     deployments.read_only_hint = context.read_only->hint;
@@ -274,7 +329,8 @@ Result<Reply> list_environments(const QueryContext& context) {
                    .deployments = 0,
                    .agents = 0,
                    .agents_online = 0,
-                   .inputs = whole.environment.inputs};
+                   .inputs = whole.environment.inputs,
+                   .converge = environment.converge};
   }
   for (const auto& [key, deployment] : context.state.deployments) {
     if (state::is_below_another(key.deployment)) continue;
@@ -296,23 +352,12 @@ Result<Reply> plan_of_converge(const request::PlanConverge& asked, const QueryCo
     return fail(ErrorKind::not_found, "There is no environment '" + asked.environment + "'.",
                 "Describe it in a file and run `escape environments apply -f FILE`.");
   }
-  std::vector<DesiredVersion> desired;
-  for (const auto& [key, deployment] : context.state.deployments) {
-    if (key.environment != asked.environment || !deployment.desired) continue;
-    Result<release::ReleaseQuery> query = release::parse_release_query(deployment.desired->query);
-    if (!query) {
-      desired.push_back({key, fail(query.error()), {}});
-    } else {
-      Result<std::vector<release::ReleaseRecord>> records = resolve_all(query.value(), {}, context.resolve);
-      if (!records) {
-        desired.push_back({key, fail(records.error()), {}});
-        continue;
-      }
-      desired.push_back({key, records.value().front(), {records.value().begin() + 1, records.value().end()}});
-    }
-  }
-  return Reply(
-      reply::ConvergePlan{plan_converge(context.state, asked.environment, desired, asked.refresh, context.now)});
+  Answers known;
+  const std::vector<DesiredVersion> desired = desired_in(asked.environment, context, known);
+  std::vector<protocol::PlannedChange> changes =
+      plan_converge(context.state, asked.environment, desired, asked.refresh, context.now);
+  std::string id = converge_plan_id(context.state, asked.environment, desired, changes);
+  return Reply(reply::ConvergePlan{std::move(changes), std::move(id)});
 }
 
 Result<Reply> plan_of_job(const request::PlanJob& asked, const QueryContext& context) {

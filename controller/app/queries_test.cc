@@ -126,6 +126,60 @@ TEST_F(QueriesTest, ADeploymentShowsWhatItsStatusCannotSay) {
   EXPECT_EQ(cell(3, state::StatusCode::ok), "") << "somebody has put it right";
 }
 
+TEST_F(QueriesTest, ADeploymentSaysWhyItIsNotAsDesired) {
+  state.environments["stage"] = {.name = "stage", .inputs = {}, .created_at = {1}};
+  const auto add = [&](const std::string& name, state::StatusCode code, const std::string& runs,
+                       const std::string& wanted) -> state::Deployment& {
+    state::Deployment deployment{.environment = "stage", .name = name, .release = "pp/aa", .inputs = {}};
+    if (!wanted.empty()) deployment.desired = state::DesiredRelease{wanted};
+    state::StageRecord& stage = deployment.stages["deploy"];
+    stage.status.code = code;
+    stage.release = {runs, "sha"};
+    if (!runs.empty()) stage.last_ok = stage.release;
+    return state.deployments[{"stage", name}] = deployment;
+  };
+  add("as-desired", state::StatusCode::ok, "2", "pp/aa-latest");
+  add("behind", state::StatusCode::ok, "1", "pp/aa-latest");
+  add("given", state::StatusCode::ok, "2", "pp/aa-latest").inputs = {{"who", "you"}};
+  add("new", state::StatusCode::pending, "", "pp/aa-latest");
+  add("failed", state::StatusCode::failure, "1", "pp/aa-v1").stages["deploy"].status.try_again_at = {60'000'000};
+  add("doomed", state::StatusCode::destroy_pending, "1", "");
+  add("by-hand", state::StatusCode::ok, "1", "");
+  add("lost", state::StatusCode::ok, "1", "pp/zz-v1");
+  QueryContext context = this->context();
+  context.now = {50'000'000};
+  int asked = 0;
+  context.resolve = [&](const release::ReleaseQuery& query) -> Result<release::ReleaseRecord> {
+    ++asked;
+    if (query.application.name != "aa") return fail(ErrorKind::not_found, "there is no zz");
+    release::ReleaseRecord record;
+    const std::string version = to_string(query.version) == "v1" ? "1" : "2";
+    record.id = release::parse_release_id("pp/aa-v" + version).value();
+    record.sha256 = "sha";
+    record.metadata.project = "pp";
+    record.metadata.name = "aa";
+    record.metadata.version = version;
+    record.metadata.inputs = {{.id = "who", .fallback = Value("World")}};
+    return record;
+  };
+  for (auto& [key, deployment] : state.deployments) {
+    deployment.stages["deploy"].calculated_inputs = {{"who", "World"}};
+  }
+  const auto shown = answer(request::ListDeployments{}, context);
+  ASSERT_TRUE(shown);
+  std::map<std::string, std::string> drift;
+  for (const auto& cell : std::get<reply::Deployments>(shown.value()).cells) drift[cell.deployment] = cell.drift;
+  EXPECT_EQ(drift, (std::map<std::string, std::string>{{"as-desired", ""},
+                                                       {"behind", "runs 1, wanted 2"},
+                                                       {"given", "inputs changed: who"},
+                                                       {"new", "not deployed yet"},
+                                                       {"failed", "its status is 'failure'; it will be retried in 10s"},
+                                                       {"doomed", "its destruction is asked for"},
+                                                       {"by-hand", ""},
+                                                       {"lost", "there is no zz"}}));
+  EXPECT_EQ(asked, 3) << "each query once";
+}
+
 TEST_F(QueriesTest, SensitiveValuesAreHidden) {
   Job deploy;
   deploy.number = 1;

@@ -74,6 +74,34 @@ Result<ApplyEnvironment::Item> deployment_of(const std::string& name, const plan
   return item;
 }
 
+/// `automatic`, `manual`, or a map with `policy` and `every`.
+Result<state::ConvergePolicy> policy_of(const plan::Document& document) {
+  state::ConvergePolicy policy;
+  std::string word;
+  if (document.kind == plan::Document::Kind::map) {
+    for (const auto& [key, value] : document.members) {
+      if (key == "policy") {
+        TRY(word, text_of(value, key));
+      } else if (key == "every") {
+        TRY(const std::string every, text_of(value, key));
+        Result<Millis> duration = parse_duration(every);
+        if (!duration) return fail(at(value, duration.error().message, duration.error().hint));
+        policy.every = duration.value();
+      } else {
+        return fail(unknown_key(value, key, {"policy", "every"}));
+      }
+    }
+  } else {
+    TRY(word, text_of(document, "converge"));
+  }
+  if (word != "automatic" && word != "manual") {
+    return fail(at(document, "expected 'automatic' or 'manual' as the policy of 'converge', got '" + word + "'",
+                   "For example: converge: {policy: automatic, every: 5m}"));
+  }
+  policy.is_automatic = word == "automatic";
+  return policy;
+}
+
 Result<> read_deployments(const plan::Document& document, ApplyEnvironment& to) {
   if (document.kind == plan::Document::Kind::scalar && document.value.is_null()) return ok();
   if (document.kind != plan::Document::Kind::map) {
@@ -106,10 +134,12 @@ Result<ApplyEnvironment> read_environment(const plan::Document& document, const 
     } else if (key == "inputs") {
       TRY(Value::Object inputs, inputs_of(value));
       apply.inputs = std::move(inputs);
+    } else if (key == "converge") {
+      TRY(apply.converge, policy_of(value));
     } else if (key == "deployments") {
       TRYV(read_deployments(value, apply));
     } else {
-      return fail(unknown_key(value, key, {"environment", "protected", "inputs", "deployments"}));
+      return fail(unknown_key(value, key, {"environment", "protected", "inputs", "converge", "deployments"}));
     }
   }
   return apply;

@@ -51,6 +51,8 @@ void describe_plan_diff(Syntax& syntax);
 void describe_state_list(Syntax& syntax);
 void describe_state_show(Syntax& syntax);
 void describe_state_create(Syntax& syntax);
+void describe_state_set(Syntax& syntax);
+void describe_state_request(Syntax& syntax);
 void describe_state_export(Syntax& syntax);
 void describe_state_providers(Syntax& syntax);
 void describe_state_history(Syntax& syntax);

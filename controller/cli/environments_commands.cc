@@ -25,10 +25,12 @@ Result<int> list(Invocation& run, const EnvironmentFlags& flags) {
     print_json(run, list_of(all.environments));
     return 0;
   }
-  Table table({"ENVIRONMENT", "DEPLOYMENTS", "AGENTS", "ONLINE", "PROTECTED"});
+  Table table({"ENVIRONMENT", "DEPLOYMENTS", "AGENTS", "ONLINE", "PROTECTED", "CONVERGE"});
   for (const protocol::reply::EnvironmentView& environment : all.environments) {
     table.add({environment.name, std::to_string(environment.deployments), std::to_string(environment.agents),
-               std::to_string(environment.agents_online), environment.is_protected ? "yes" : "no"});
+               std::to_string(environment.agents_online), environment.is_protected ? "yes" : "no",
+               environment.converge.is_automatic ? "automatic, every " + to_short_text(environment.converge.every)
+                                                 : "manual"});
   }
   run.console().out(
       table.empty() ? "There are no environments yet: the first deployment or `escape environments apply` makes one.\n"
@@ -43,8 +45,7 @@ Result<int> apply(Invocation& run, const EnvironmentFlags& flags) {
   const std::string environment = wanted.environment;
   TRY(Link * link, run.link(Access::write));
   TRY(const protocol::reply::Done done, ask<protocol::reply::Done>(*link, std::move(wanted)));
-  run.console().err((done.text.empty() ? "The environment " + environment + " is described." : done.text) +
-                    " `escape run converge -e " + environment + "` brings it there.\n");
+  run.console().err((done.text.empty() ? "The environment " + environment + " is described." : done.text) + "\n");
   return 0;
 }
 

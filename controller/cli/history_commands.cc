@@ -3,6 +3,7 @@
 #include "controller/cli/commands.h"
 #include "controller/cli/common_flags.h"
 #include "controller/cli/job_run.h"
+#include "controller/cli/plan_view.h"
 #include "controller/cli/table.h"
 #include "controller/cli/views.h"
 #include "shared/base/text.h"
@@ -13,9 +14,6 @@ namespace {
 
 namespace request = protocol::request;
 namespace reply = protocol::reply;
-
-/// conventions.md §4: only when it is asked for.
-constexpr int differs_exit = 2;
 
 struct HistoryFlags : CommonFlags {
   std::string limit = "50";
@@ -103,7 +101,7 @@ Result<int> diff(Invocation& run, const HistoryFlags& flags) {
     }
     run.console().out(table.text());
   }
-  return differs && flags.detailed_exit_code ? differs_exit : 0;
+  return differs && flags.detailed_exit_code ? changes_exit : 0;
 }
 
 Result<int> set_hold(Invocation& run, const HistoryFlags& flags, bool is_held) {

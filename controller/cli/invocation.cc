@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <thread>
 
 #include "controller/cli/common_flags.h"
 #include "controller/cli/remote_link.h"
@@ -131,6 +132,12 @@ Renderer Invocation::make_renderer(std::vector<std::string> outer) {
                    .columns = console_.columns,
                    .outer = std::move(outer)},
                   [this](std::string_view text) { console_.err(text); });
+}
+
+/// The thin program is wired with nothing.
+void Invocation::pause(Millis time) const {
+  if (wiring_.web.pause) return wiring_.web.pause(time);
+  std::this_thread::sleep_for(time);
 }
 
 }  // namespace escape::cli

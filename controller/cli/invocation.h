@@ -57,6 +57,7 @@ class Invocation {
   /// Only after `need_full_program`.
   const Web& web() const { return wiring_.web; }
 
+  void pause(Millis time) const;
   transport::Context& transport_context();
   /// How long to look for a controller.
   Millis patience() const;

@@ -13,8 +13,6 @@ namespace {
 constexpr std::string_view id_prefix = "plan-";
 constexpr std::size_t id_digits = 16;
 constexpr std::size_t shown_digits = 12;
-/// reference/conventions.md §4: only when it is asked for.
-constexpr int changes_exit = 2;
 
 std::string or_dash(std::string text) { return text.empty() ? "-" : text; }
 

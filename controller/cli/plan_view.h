@@ -14,6 +14,9 @@ bool is_plan_id(std::string_view text);
 /// For people: what changes, which scripts run where, what is locked.
 std::string plan_text(const protocol::reply::Plan& plan);
 
+/// reference/conventions.md §4: only when it is asked for.
+inline constexpr int changes_exit = 2;
+
 struct PlanOutput {
   bool as_json = false;
   bool detailed_exit_code = false;  ///< 2 when something would change

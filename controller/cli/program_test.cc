@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <functional>
 
 #include "controller/cli/fake_controller_for_tests.h"
@@ -112,6 +113,41 @@ TEST(Deploy, SubmitsWhatWasTypedAndShowsTheLog) {
   EXPECT_EQ(submit->workspace, "");
   EXPECT_EQ(cli.console.told, "Deploy: Running deploy step deploy.sh.\nDeploy: ✔️ Successfully deployed.\n");
   EXPECT_EQ(cli.console.printed, "");
+}
+
+TEST(State, SetSaysWhatIsDesiredOfOneDeployment) {
+  Cli cli;
+  cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {
+    return protocol::Reply(reply::Done{"Deployment db in environment live is described anew."});
+  };
+  EXPECT_EQ(cli.run({"state", "set", "-d", "db", "-e", "live", "pp/db-v2", "-v", "size=20", "--unset", "colour"}), 0);
+  const auto* asked = cli.controller.last<request::SetDeployment>();
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->environment, "live");
+  EXPECT_EQ(asked->deployment, "db");
+  EXPECT_EQ(asked->release, "pp/db-v2");
+  EXPECT_EQ(asked->inputs, (Value::Object{{"size", "20"}}));
+  EXPECT_EQ(asked->unset, (std::vector<std::string>{"colour"}));
+  EXPECT_EQ(cli.console.told, "Deployment db in environment live is described anew.\n");
+  EXPECT_EQ(cli.run({"state", "set", "-d", "db", "pp/db-v"}), 65) << cli.console.told;
+}
+
+TEST(State, RequestAsksForWhatTheNextConvergeDoes) {
+  Cli cli;
+  cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {
+    return protocol::Reply(reply::Done{"The destruction of db in environment test is asked for."});
+  };
+  EXPECT_EQ(cli.run({"state", "request", "destroy", "--delete", "-d", "db", "-e", "test"}), 0) << cli.console.told;
+  const auto* asked = cli.controller.last<request::RequestDeployment>();
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->environment, "test");
+  EXPECT_EQ(asked->deployment, "db");
+  EXPECT_EQ(asked->action, "destroy");
+  EXPECT_TRUE(asked->removes);
+  EXPECT_EQ(cli.console.told, "The destruction of db in environment test is asked for.\n");
+  EXPECT_EQ(cli.run({"state", "request", "dance", "-d", "db"}), 64);
+  EXPECT_EQ(cli.run({"state", "request", "smoke", "--delete", "-d", "db"}), 64);
+  EXPECT_EQ(cli.run({"state", "request", "smoke"}), 64);
 }
 
 TEST(Deploy, SeveralOneAfterAnotherAndTheFirstFailureEndsIt) {
@@ -234,6 +270,84 @@ TEST(Converge, DryRunShowsAndDoesNothing) {
   EXPECT_FALSE(cli.controller.last<request::Submit>());
 }
 
+struct WatchCli : Cli {
+  int rounds = 0;
+  bool is_automatic = false;
+  WatchCli() {
+    controller.answer = [this](const protocol::Request& asked) -> Result<protocol::Reply> {
+      if (std::holds_alternative<request::ListEnvironments>(asked)) {
+        reply::EnvironmentView stage{.name = "stage", .inputs = {}};
+        stage.converge.is_automatic = is_automatic;
+        return protocol::Reply(reply::Environments{{stage}});
+      }
+      if (std::holds_alternative<request::ListDeployments>(asked)) {
+        const bool is_there = ++rounds > 2;
+        protocol::DeploymentCell db;
+        db.environment = "stage";
+        db.deployment = "db";
+        db.version = is_there ? "2" : "1";
+        db.status = rounds == 2 ? "running_main_step" : "ok";
+        if (rounds == 1) db.drift = "runs 1, wanted 2";
+        return protocol::Reply(reply::Deployments{{db}, {"stage"}, {}, {}});
+      }
+      if (std::holds_alternative<request::PlanConverge>(asked)) {
+        const std::string action = rounds == 1 ? "deploy" : "none";
+        return protocol::Reply(reply::ConvergePlan{{{"db", action, "1", "2", ""}}});
+      }
+      if (std::holds_alternative<request::ListJobs>(asked)) return protocol::Reply(reply::Jobs{});
+      if (std::holds_alternative<request::ShowJob>(asked)) {
+        protocol::JobView job;
+        job.number = 12;
+        job.phase = rounds > 2 ? protocol::JobPhase::settled : protocol::JobPhase::running;
+        job.outcome = protocol::JobOutcome::ok;
+        return protocol::Reply(reply::Job{job});
+      }
+      return protocol::Reply(reply::JobMade{12});
+    };
+  }
+  /// What was printed, without the times.
+  std::string lines() const {
+    std::string text;
+    for (std::size_t at = 0; at < console.printed.size();) {
+      const std::size_t end = console.printed.find('\n', at) + 1;
+      text += console.printed.substr(at + 10, end - at - 10);
+      at = end;
+    }
+    return text;
+  }
+};
+
+TEST(Converge, WatchConvergesAndTellsEachChangeUntilAllIsAsDesired) {
+  WatchCli cli;
+  EXPECT_EQ(cli.run({"run", "converge", "-e", "stage", "--watch", "--until-done"}), 0) << cli.console.told;
+  EXPECT_EQ(cli.lines(), "db  v1 ok * runs 1, wanted 2\ndb  v1 running\ndb  v2 ok\n");
+  EXPECT_EQ(cli.console.told,
+            "Converging stage whenever it is not as desired; Ctrl-C ends it.\nJob 12 converges stage.\n"
+            "The environment stage is as desired.\n");
+  ASSERT_TRUE(cli.controller.last<request::Submit>());
+  EXPECT_EQ(cli.controller.last<request::Submit>()->kind, protocol::JobKind::converge);
+}
+
+TEST(Converge, WatchEndsWithCtrlCAndWithItsTimeout) {
+  WatchCli cli;
+  const auto inner = cli.controller.answer;
+  bool was_pressed = false;
+  cli.controller.answer = [&](const protocol::Request& asked) {
+    if (cli.rounds == 3 && !was_pressed) was_pressed = std::raise(SIGINT) == 0;
+    return inner(asked);
+  };
+  EXPECT_EQ(cli.run({"run", "converge", "-e", "stage", "--watch"}), 130) << cli.console.told;
+  WatchCli late;
+  EXPECT_EQ(late.run({"run", "converge", "-e", "stage", "--watch", "--timeout", "1ms"}), 124) << late.console.told;
+}
+
+TEST(Converge, WatchRefusesWhatMakesNoSense) {
+  WatchCli cli;
+  EXPECT_EQ(cli.run({"run", "converge", "-e", "stage", "--until-done"}), 64);
+  EXPECT_EQ(cli.run({"run", "converge", "-e", "stage", "--watch", "--dry-run"}), 64);
+  EXPECT_EQ(cli.run({"run", "converge", "-e", "live", "--watch"}), 1) << cli.console.told;
+}
+
 protocol::DeploymentCell cell(std::string environment, std::string deployment, std::string version, std::string status,
                               std::string attempted = "", std::string agent_state = "online") {
   protocol::DeploymentCell c;
@@ -260,6 +374,15 @@ TEST(Status, ShowsDeploymentsDownAndEnvironmentsAcross) {
             "quickstart/hello-world  v0.0.2 ok        -           v0.0.1 ok, offline\n"
             "x                       -                -           -\n");
   EXPECT_NE(status_matrix(all, true).find("\x1b[31mfailure\x1b[0m"), std::string::npos);
+  reply::Deployments drifted{{cell("test", "db", "1", "ok"), cell("test", "web", "3", "ok")}, {"test"}, {}, {}};
+  drifted.cells[0].drift = "runs 1, wanted 2";
+  EXPECT_EQ(status_matrix(drifted, false),
+            "DEPLOYMENT  test\n"
+            "db          v1 ok *\n"
+            "web         v3 ok\n"
+            "\n"
+            "* not as desired:\n"
+            "  db in test: runs 1, wanted 2\n");
   protocol::DeploymentCell doubtful = cell("test", "db", "1", "running_main_step", "2", "offline");
   doubtful.job_state = "unknown";
   EXPECT_EQ(status_cell(doubtful), "v1 (v2 unknown), offline");

@@ -2,7 +2,9 @@
 
 #include "controller/cli/commands.h"
 #include "controller/cli/common_flags.h"
+#include "controller/cli/converge_watch.h"
 #include "controller/cli/job_run.h"
+#include "controller/cli/plan_view.h"
 #include "controller/cli/recorded_stage.h"
 #include "controller/cli/run_flags.h"
 #include "controller/cli/table.h"
@@ -60,6 +62,16 @@ Result<int> deploy(Invocation& run, RunFlags flags) {
 
 Result<int> converge(Invocation& run, const RunFlags& flags) {
   TRY(Submit submit, submission(JobKind::converge, flags));
+  if (flags.until_done && !flags.watches) {
+    return fail(ErrorKind::usage, "--until-done goes with --watch.", "escape run converge --watch --until-done");
+  }
+  if (flags.watches && flags.dry_run) {
+    return fail(ErrorKind::usage, "--dry-run shows what would be done now, and --watch does it.", "Give one of them.");
+  }
+  if (flags.watches) {
+    submit.refresh = flags.refresh;
+    return watch_converge(run, submit, flags.until_done);
+  }
   if (!flags.dry_run) {
     submit.refresh = flags.refresh;
     return run_job(run, std::move(submit));
@@ -67,9 +79,14 @@ Result<int> converge(Invocation& run, const RunFlags& flags) {
   TRY(Link * link, run.link(Access::read));
   TRY(const protocol::reply::ConvergePlan plan,
       ask<protocol::reply::ConvergePlan>(*link, protocol::request::PlanConverge{flags.environment, flags.refresh}));
+  const auto is_due = [](const protocol::PlannedChange& change) {
+    return change.action != "none" && change.action != "wait" && change.action != "held";
+  };
+  const bool has_changes = std::ranges::any_of(plan.changes, is_due);
+  const int code = has_changes && flags.detailed_exit_code ? changes_exit : 0;
   if (flags.as_json) {
     print_json(run, list_of(plan.changes));
-    return 0;
+    return code;
   }
   Table table({"DEPLOYMENT", "ACTION", "FROM", "TO", "REASON"});
   const auto version = [](const std::string& text) { return text.empty() ? std::string("-") : text; };
@@ -77,7 +94,10 @@ Result<int> converge(Invocation& run, const RunFlags& flags) {
     table.add({change.deployment, change.action, version(change.from), version(change.to), change.reason});
   }
   run.console().out(table.empty() ? "The environment " + flags.environment + " holds no deployments.\n" : table.text());
-  return 0;
+  if (has_changes && !plan.id.empty()) {
+    run.console().err("Add `--plan " + plan.id + "` to do exactly this, or nothing when something has moved since.\n");
+  }
+  return code;
 }
 
 /// The deployment that is meant: named, or the plan's own.
@@ -169,8 +189,14 @@ void describe_run_converge(Syntax& syntax) {
   add_step_timeout(syntax, *flags);
   refuse_state_files(syntax);
   syntax.flag("--refresh", flags->refresh, "Deploy again what is ok too");
-  syntax.flag("-n,--dry-run", flags->dry_run, "Show what would be done");
-  add_json(syntax, flags->as_json);
+  add_dry_run(syntax, *flags);
+  add_plan_id(syntax, *flags);
+  syntax.flag("--watch", flags->watches,
+              "Go on until Ctrl-C or --timeout, with a line for each change; where the controller converges by itself, "
+              "only follow");
+  syntax.flag("--until-done", flags->until_done, "With --watch: until everything is as desired");
+  syntax.example("escape run converge -e stage --dry-run");
+  syntax.example("escape run converge -e stage --watch --until-done --timeout 10m");
   syntax.action([flags](Invocation& run) { return converge(run, *flags); });
 }
 

@@ -23,6 +23,8 @@ struct RunFlags : CommonFlags {
   bool force = false;
   bool refresh = false;
   bool dry_run = false;
+  bool watches = false;
+  bool until_done = false;
   bool detailed_exit_code = false;
   bool skip_build = false;
   bool skip_deployment = false;

@@ -17,6 +17,9 @@ struct StateFlags : CommonFlags {
   bool deploy = false;
   bool reveal = false;
   std::string at;
+  std::vector<std::string> unset;
+  std::string action;
+  bool removes = false;
 };
 
 Result<std::string> name_of_deployment(const StateFlags& flags) {
@@ -89,6 +92,38 @@ Result<int> create(Invocation& run, const StateFlags& flags) {
   TRY(const protocol::reply::Deployment shown,
       ask<protocol::reply::Deployment>(*link, protocol::request::ShowDeployment{flags.environment, deployment}));
   print_json(run, shown.deployment);
+  return 0;
+}
+
+Result<int> set(Invocation& run, const StateFlags& flags) {
+  TRYV(check_environment(flags.environment));
+  if (!flags.release.empty()) {
+    TRYV(release::parse_release_query(flags.release));
+  }
+  TRY(const std::string deployment, name_of_deployment(flags));
+  TRY(Value::Object inputs, parse_values(flags.values));
+  TRY(Link * link, run.link(Access::write));
+  TRY(const protocol::reply::Done done,
+      ask<protocol::reply::Done>(*link, protocol::request::SetDeployment{flags.environment, deployment, flags.release,
+                                                                         std::move(inputs), flags.unset}));
+  run.console().err(done.text + "\n");
+  return 0;
+}
+
+Result<int> request(Invocation& run, const StateFlags& flags) {
+  TRYV(check_environment(flags.environment));
+  if (flags.action != "deploy" && flags.action != "smoke" && flags.action != "destroy") {
+    return fail(ErrorKind::usage, "'" + flags.action + "' can't be asked for.", "What can be: deploy, smoke, destroy.");
+  }
+  if (flags.removes && flags.action != "destroy") {
+    return fail(ErrorKind::usage, "--delete goes with destroy only.", "escape state request destroy --delete -d NAME");
+  }
+  TRY(const std::string deployment, name_of_deployment(flags));
+  TRY(Link * link, run.link(Access::write));
+  TRY(const protocol::reply::Done done,
+      ask<protocol::reply::Done>(
+          *link, protocol::request::RequestDeployment{flags.environment, deployment, flags.action, flags.removes}));
+  run.console().err(done.text + "\n");
   return 0;
 }
 
@@ -188,6 +223,29 @@ void describe_state_create(Syntax& syntax) {
                            "The release that it should have: project/name-v1.0, -latest, -v0.0.@");
   syntax.example("escape state create quickstart/hello-world-latest -e stage -v who=Stage");
   syntax.action([flags](Invocation& run) { return create(run, *flags); });
+}
+
+void describe_state_set(Syntax& syntax) {
+  auto flags = common(syntax);
+  add_deployment(syntax, *flags);
+  add_plan(syntax, *flags);
+  add_values(syntax, *flags);
+  syntax.repeated("--unset", flags->unset, "NAME", "An input that it should not have any more; may be repeated");
+  syntax.argument("RELEASE", flags->release, "The release that it should have from now on; nothing: as before");
+  syntax.example("escape state set -d quickstart/hello-world -e stage quickstart/hello-world-v0.0.2");
+  syntax.example("escape state set -d db -e live -v size=20 --unset colour");
+  syntax.action([flags](Invocation& run) { return set(run, *flags); });
+}
+
+void describe_state_request(Syntax& syntax) {
+  auto flags = common(syntax);
+  add_deployment(syntax, *flags);
+  add_plan(syntax, *flags);
+  syntax.flag("--delete", flags->removes, "With destroy: take the deployment off the list when it is destroyed");
+  syntax.required_argument("deploy|smoke|destroy", flags->action, "What the next converge should do with it");
+  syntax.example("escape state request smoke -d quickstart/hello-world -e stage");
+  syntax.example("escape state request destroy --delete -d db -e test");
+  syntax.action([flags](Invocation& run) { return request(run, *flags); });
 }
 
 void describe_state_export(Syntax& syntax) {

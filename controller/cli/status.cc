@@ -75,8 +75,11 @@ std::string status_cell(const protocol::DeploymentCell& cell) {
 std::string status_matrix(const protocol::reply::Deployments& deployments, bool is_colourful) {
   if (deployments.cells.empty()) return "Nothing is deployed. `escape run deploy RELEASE -e ENVIRONMENT` does.\n";
   std::map<std::string, std::map<std::string, std::string>> rows;
-  for (const protocol::DeploymentCell& cell : deployments.cells)
-    rows[cell.deployment][cell.environment] = status_cell(cell);
+  std::string drifts;
+  for (const protocol::DeploymentCell& cell : deployments.cells) {
+    rows[cell.deployment][cell.environment] = status_cell(cell) + (cell.drift.empty() ? "" : " *");
+    if (!cell.drift.empty()) drifts += "  " + cell.deployment + " in " + cell.environment + ": " + cell.drift + "\n";
+  }
   std::vector<std::string> headers{"DEPLOYMENT"};
   headers.insert(headers.end(), deployments.environments.begin(), deployments.environments.end());
   Table table(std::move(headers));
@@ -89,6 +92,7 @@ std::string status_matrix(const protocol::reply::Deployments& deployments, bool 
     table.add(std::move(row));
   }
   std::string text = table.text();
+  if (!drifts.empty()) text += "\n* not as desired:\n" + drifts;
   if (is_colourful) colour(text);
   return text;
 }

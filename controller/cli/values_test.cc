@@ -99,6 +99,20 @@ TEST(ApplyFile, ReadsDeploymentsWithTypedInputs) {
   EXPECT_EQ(apply("deployments: {}\n", "stage"), "stage");
 }
 
+TEST(ApplyFile, SaysWhoConverges) {
+  const auto policy = [](const char* text) { return parse_apply_file(text, "stage.yml", "stage").value().converge; };
+  EXPECT_EQ(policy("deployments: {}\n"), std::nullopt) << "as it was";
+  EXPECT_EQ(policy("converge: {policy: automatic, every: 90s}\n"), (state::ConvergePolicy{true, Millis{90'000}}));
+  EXPECT_EQ(policy("converge: automatic\n"), (state::ConvergePolicy{true, Millis{300'000}}));
+  EXPECT_EQ(policy("converge: {policy: manual}\n"), state::ConvergePolicy{});
+  EXPECT_EQ(apply("converge: sometimes\n", "stage"),
+            "stage.yml: line 1: expected 'automatic' or 'manual' as the policy of 'converge', got 'sometimes'");
+  EXPECT_EQ(apply("converge:\n  every: 5m\n", "stage"),
+            "stage.yml: line 2: expected 'automatic' or 'manual' as the policy of 'converge', got ''");
+  EXPECT_EQ(apply("converge:\n  policy: automatic\n  evry: 5m\n", "stage"), "stage.yml: line 3: unknown key 'evry'");
+  EXPECT_EQ(apply("converge:\n  policy: automatic\n  every: soon\n", "stage").substr(0, 20), "stage.yml: line 3: '");
+}
+
 TEST(ApplyFile, ErrorsNameFileAndLine) {
   EXPECT_EQ(apply("deploymants: {}\n", "stage"), "stage.yml: line 1: unknown key 'deploymants'");
   EXPECT_EQ(apply("environment: live\ndeployments: {}\n", "stage"),

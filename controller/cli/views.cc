@@ -105,6 +105,7 @@ Value to_json_view(const protocol::DeploymentCell& cell) {
                        {"job", cell.job},
                        {"job_state", cell.job_state},
                        {"hold", cell.hold},
+                       {"drift", cell.drift},
                        {"updated_at", time_value(cell.updated_at)}};
 }
 
@@ -117,12 +118,15 @@ Value to_json_view(const protocol::PlannedChange& change) {
 }
 
 Value to_json_view(const protocol::reply::EnvironmentView& environment) {
-  return Value::Object{{"name", environment.name},
-                       {"protected", environment.is_protected},
-                       {"deployments", environment.deployments},
-                       {"agents", environment.agents},
-                       {"agents_online", environment.agents_online},
-                       {"inputs", environment.inputs}};
+  return Value::Object{
+      {"name", environment.name},
+      {"protected", environment.is_protected},
+      {"deployments", environment.deployments},
+      {"agents", environment.agents},
+      {"agents_online", environment.agents_online},
+      {"converge", Value::Object{{"policy", environment.converge.is_automatic ? "automatic" : "manual"},
+                                 {"every_seconds", environment.converge.every.count() / 1000}}},
+      {"inputs", environment.inputs}};
 }
 
 Value to_json_view(const protocol::ChangeView& change) {

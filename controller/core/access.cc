@@ -53,6 +53,8 @@ Need need_of(const protocol::Request& asked) {
             return r.environment.empty() ? Need{Right::administer} : Need{Right::operate, r.environment};
           },
           [](const request::CreateDeployment& r) { return Need{Right::operate, r.environment}; },
+          [](const request::SetDeployment& r) { return Need{Right::operate, r.environment}; },
+          [](const request::RequestDeployment& r) { return Need{Right::operate, r.environment}; },
           [](const request::ListEvents&) { return Need{Right::read}; },
           [](const request::InventoryToken&) { return Need{Right::operate}; },
           [](const request::RetryJob&) { return Need{Right::operate}; },    // as for CancelJob

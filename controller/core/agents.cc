@@ -95,7 +95,9 @@ void Core::Impl::open_session(const AgentId& agent, SessionId session, const pro
   row.last_seen = now.wall;
   row.clock_ahead_micros = hello.sent_at.is_set() ? (hello.sent_at - now.wall).count() : 0;
   row.is_connected = true;
-  if (was_lost) tell("agent.connected", agent, {row.environment, ""}, 0, {{"agent", agent}});
+  if (!was_lost) return;
+  tell("agent.connected", agent, {row.environment, ""}, 0, {{"agent", agent}});
+  watch_agent(row.environment);
 }
 
 /// Both sides compare what they hold: `compare` in reconcile.h says what follows from it.

@@ -14,6 +14,18 @@ using protocol::PlannedChange;
 using state::StatusCode;
 
 constexpr Millis longest_delay{5 * 60 * 1000};
+constexpr double jitter = 0.2;
+
+/// Any number for each job and deployment, always the same (FNV-1a, and a last stir, since jobs differ in few bits).
+std::uint64_t scatter(JobId job, std::string_view deployment) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&](std::uint8_t byte) { hash = (hash ^ byte) * 0x100000001b3; };
+  for (int shift = 0; shift < 64; shift += 8) add(static_cast<std::uint8_t>(job >> shift));
+  for (const char c : deployment) add(static_cast<std::uint8_t>(c));
+  hash ^= hash >> 33;
+  hash *= 0xff51afd7ed558ccd;
+  return hash ^ (hash >> 33);
+}
 
 struct Candidate {
   const state::Deployment& deployment;
@@ -25,7 +37,7 @@ struct Candidate {
 
 /// Ids whose value would be another than what the scripts were given.
 Result<std::vector<std::string>> changed_inputs(const Candidate& candidate, const release::Metadata& metadata) {
-  // The time of the run that is compared with, so that a default made of the time is no change by itself.
+  // A value that is another at another time is no change by itself.
   const DeploymentKey key{candidate.deployment.environment, candidate.deployment.name};
   const FindRelease find = [&](const std::string& release) -> const release::Metadata* {
     for (const release::ReleaseRecord& other : candidate.desired->others) {
@@ -33,18 +45,27 @@ Result<std::vector<std::string>> changed_inputs(const Candidate& candidate, cons
     }
     return nullptr;
   };
-  const Surroundings around{
+  Surroundings around{
       key.environment, key.deployment, &candidate.stage, candidate.stage.status.updated_at,
       others_around(candidate.state, find, metadata, release::Scope::deploy, key, "deploy", candidate.stage.providers)};
-  static const Value::Object nothing;
-  TRY(const Value::Object wanted, calculate_inputs(metadata, release::Scope::deploy,
-                                                   {candidate.environment ? &candidate.environment->inputs : &nothing,
-                                                    &candidate.deployment.inputs, &candidate.stage.inputs},
-                                                   around));
+  const auto wanted_now = [&] {
+    static const Value::Object nothing;
+    return calculate_inputs(metadata, release::Scope::deploy,
+                            {candidate.environment ? &candidate.environment->inputs : &nothing,
+                             &candidate.deployment.inputs, &candidate.stage.inputs},
+                            around);
+  };
+  TRY(const Value::Object wanted, wanted_now());
   std::vector<std::string> changed;
   for (const auto& [id, value] : wanted) {
     const Value* given = candidate.stage.calculated_inputs.find(id);
     if (!given || !(*given == value)) changed.push_back(id);
+  }
+  if (!changed.empty()) {
+    around.now = around.now + std::chrono::hours(10'007);
+    TRY(const Value::Object later, wanted_now());
+    const auto is_made_of_time = [&](const std::string& id) { return !(*later.find(id) == *wanted.find(id)); };
+    std::erase_if(changed, [&](const std::string& id) { return later.contains(id) && is_made_of_time(id); });
   }
   for (const auto& [id, value] : candidate.stage.calculated_inputs) {
     if (!wanted.contains(id)) changed.push_back(id);
@@ -72,7 +93,7 @@ PlannedChange compare(const Candidate& candidate, bool refresh) {
                                 candidate.deployment.release, candidate.deployment.name));
     }
     if (stage.status.code == StatusCode::pending)
-      return action(candidate, "deploy", stage.release.version, "it is wanted");
+      return action(candidate, "deploy", stage.release.version, "it is asked for");
     if (refresh) return action(candidate, "deploy", stage.release.version, "refresh");
     return action(candidate, "none", stage.release.version, "already deployed (use --refresh to redeploy)");
   }
@@ -86,8 +107,7 @@ PlannedChange compare(const Candidate& candidate, bool refresh) {
   if (!changed && !(leans_on_others && !stage.last_ok)) {
     return action(candidate, "error", to, describe(changed.error()));
   }
-  if (stage.status.code == StatusCode::pending || !stage.last_ok)
-    return action(candidate, "deploy", to, "not deployed yet");
+  if (!stage.last_ok) return action(candidate, "deploy", to, "not deployed yet");
   if (stage.last_ok->version != to) {
     return action(candidate, "deploy", to, fmt::format("runs {}, wanted {}", stage.last_ok->version, to));
   }
@@ -96,6 +116,7 @@ PlannedChange compare(const Candidate& candidate, bool refresh) {
   }
   if (!changed.value().empty())
     return action(candidate, "deploy", to, "inputs changed: " + join(changed.value(), ", "));
+  if (stage.status.code == StatusCode::pending) return action(candidate, "deploy", to, "it is asked for");
   if (refresh) return action(candidate, "deploy", to, "refresh");
   return action(candidate, "none", to, "already deployed (use --refresh to redeploy)");
 }
@@ -144,10 +165,6 @@ PlannedChange decide_unheld(const Candidate& candidate, bool refresh, Timestamp 
   }
 }
 
-bool is_acting(const PlannedChange& change) {
-  return change.action != "none" && change.action != "wait" && change.action != "held" && change.action != "error";
-}
-
 PlannedChange decide(const Candidate& candidate, bool refresh, Timestamp now) {
   PlannedChange change = decide_unheld(candidate, refresh, now);
   if (!candidate.deployment.hold || change.action == "none") return change;
@@ -157,6 +174,10 @@ PlannedChange decide(const Candidate& candidate, bool refresh, Timestamp now) {
 }
 
 }  // namespace
+
+bool is_acting(const PlannedChange& change) {
+  return change.action != "none" && change.action != "wait" && change.action != "held" && change.action != "error";
+}
 
 std::map<std::string, std::set<std::string>> needs_of(const State& state, std::string_view environment,
                                                       const std::vector<DesiredVersion>& desired,
@@ -257,9 +278,11 @@ std::vector<PlannedChange> plan_converge(const State& state, std::string_view en
   return in_order(std::move(plan), needs);
 }
 
-Millis retry_delay(int tried) {
-  const double seconds = std::floor(std::exp(std::min(tried, 10)));
-  return std::min(Millis{static_cast<std::int64_t>(seconds * 1000)}, longest_delay);
+Millis retry_delay(int tried, JobId job, std::string_view deployment) {
+  const double seconds = std::floor(std::exp(std::clamp(tried, 1, 10)));
+  const double base = std::min(seconds * 1000, static_cast<double>(longest_delay.count()) / (1 + jitter));
+  const double share = static_cast<double>(scatter(job, deployment) % 10'001) / 10'000;  // 0 … 1
+  return Millis{std::llround(base * (1 - jitter + 2 * jitter * share))};
 }
 
 }  // namespace escape::controller

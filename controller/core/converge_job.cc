@@ -52,14 +52,22 @@ void Core::Impl::begin_converge(JobId number) {
   const Job& job = rows.state().jobs.at(number);
   if (Result<> startable = check_startable(job); !startable) return fail_job(number, startable.error());
   if (!job.redo.empty()) return make_children_again(number);
-  Converging& pass = converging[number];
-  pass = {};
-  const State& state = rows.state();
-  for (auto row = state.deployments.lower_bound({job.environment, ""});
-       row != state.deployments.end() && row->first.environment == job.environment; ++row) {
-    if (row->second.desired) pass.keys.push_back(row->first);  // never one below another
-  }
+  if (converging.contains(number)) return make_children(number);  // a look of the controller's own has the answers
+  converging[number] = desired_in(job.environment);
   resolve_next(number);
+}
+
+Core::Impl::Converging Core::Impl::desired_in(const std::string& environment) const {
+  Converging pass;
+  pass.environment = environment;
+  const State& state = rows.state();
+  for (auto row = state.deployments.lower_bound({environment, ""});
+       row != state.deployments.end() && row->first.environment == environment; ++row) {
+    if (!row->second.desired) continue;  // never one below another
+    pass.keys.push_back(row->first);
+    pass.queries.push_back(row->second.desired->query);
+  }
+  return pass;
 }
 
 /// One question at a time, so that an answer needs no name.
@@ -78,6 +86,7 @@ void Core::Impl::resolve_next(JobId number) {
     }
     pass.resolved.push_back({key, fail(query.error()), {}});
   }
+  if (is_look(number)) return end_look(number);
   make_children(number);
 }
 
@@ -101,8 +110,10 @@ void Core::Impl::make_children(JobId number) {
   const Converging pass = std::move(converging.at(number));
   converging.erase(number);
   const Job& job = rows.state().jobs.at(number);
-  const std::vector<PlannedChange> plan =
-      plan_converge(rows.state(), job.environment, pass.resolved, job.refresh, now.wall);
+  const std::vector<PlannedChange> plan = plan_of(pass, job.refresh, job.is_automatic);
+  if (!job.plan.empty() && job.plan != converge_plan_id(rows.state(), job.environment, pass.resolved, plan)) {
+    return fail_job(number, moved_since(job));
+  }
   std::map<std::string, const DesiredVersion*> desired;
   for (const DesiredVersion& one : pass.resolved) desired[one.key.deployment] = &one;
   const auto needs = needs_of(rows.state(), job.environment, pass.resolved, plan);
@@ -182,9 +193,11 @@ JobId Core::Impl::make_child(JobId number, const PlannedChange& change, const De
   return made;
 }
 
-/// A retried converge does what its forerunner did not bring to a good end, with the releases of that one's decision.
+/// A retried converge does what its forerunner did not bring to a good end, with the releases of that one's decision
+/// and in its order. What a child still waited for when it settled is what did not end well before it.
 void Core::Impl::make_children_again(JobId number) {
   const Job parent = rows.state().jobs.at(number);
+  std::map<JobId, JobId> made;  // by the child that each does again
   for (const Redo& redo : parent.redo) {
     Job child;
     child.number = rows.state().last_job + 1;
@@ -198,6 +211,10 @@ void Core::Impl::make_children_again(JobId number) {
     child.release_query = redo.release;
     child.expected_sha256 = redo.sha256;
     if (child.kind == JobKind::destroy) child.stages = {"deploy"};
+    for (const JobId needed : redo.after) {
+      if (made.contains(needed)) child.after.push_back(made.at(needed));
+    }
+    made[redo.job] = child.number;
     log(parent, "info", announcement({redo.deployment, "retry", {}, {}, {}}, redo.kind, redo.release), section);
     rows.edit(number).children.push_back(child.number);
     children[number].insert(child.number);
@@ -220,7 +237,7 @@ void Core::Impl::child_settled(const Job& child) {
   if (is_failed && parent.kind == JobKind::converge && stage && is_error(stage->status.code)) {
     state::Status& status = rows.edit_deployment(deployment_of(child)).stages["deploy"].status;
     status.tried = child.tried + 1;
-    const Millis delay = retry_delay(status.tried);
+    const Millis delay = retry_delay(status.tried, child.number, child.deployment);
     status.try_again_at = now.wall + delay;
     log(parent, "info", fmt::format("Marking deployment {} to retry in {}.", child.deployment, to_short_text(delay)),
         section);

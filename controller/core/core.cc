@@ -44,6 +44,8 @@ Effects Core::Impl::on(const Input& input, Now at) {
   effects = {};
   std::visit([&](const auto& one) { on_input(one); }, input);
   start_what_may();
+  look_around();
+  start_what_may();
   effects.changes = rows.take_changes();
   effects.wake_at = timers.earliest();
   return std::move(effects);
@@ -106,6 +108,7 @@ void Core::Impl::on_input(const input::SessionGone& got) {
 void Core::Impl::on_input(const input::Published& got) {
   tell("release.published", got.by, {}, 0,
        {{"release", to_string(got.record.id)}, {"sha256", got.record.sha256}, {"size", got.record.size}});
+  watch_release(got.record.id);
 }
 
 void Core::Impl::on_input(const input::Tick&) {
@@ -125,6 +128,9 @@ void Core::Impl::on_input(const input::Tick&) {
       case TimerKind::resend:
         say_again(due->task);
         break;
+      case TimerKind::look:
+        want_look(due->environment);
+        break;
     }
     // Whoever was lost or failed may let the next job begin, whose deadlines count from now on.
     start_what_may();
@@ -136,6 +142,7 @@ void Core::Impl::on_input(const input::Started&) {
   if (is_mutant("forget_what_was_unsent")) return;
   forget_invitations();
   await_fleet();
+  for (const auto& [name, environment] : rows.state().environments) want_look(name);
   std::vector<JobId> running;
   for (const auto& [number, job] : rows.state().jobs) {
     if (job.phase == JobPhase::running) running.push_back(number);

@@ -259,6 +259,10 @@ struct DesiredVersion {
 std::vector<protocol::PlannedChange> plan_converge(const State& state, std::string_view environment,
                                                    const std::vector<DesiredVersion>& desired, bool refresh,
                                                    Timestamp now);
+/// Names what a converge would do and the state that it was made of, for Submit::plan.
+std::string converge_plan_id(const State& state, std::string_view environment,
+                             const std::vector<DesiredVersion>& desired,
+                             const std::vector<protocol::PlannedChange>& plan);
 /// Which others of the plan each of its changes comes after: a consumer after its provider, or, where none has been
 /// chosen yet, after whatever wants to provide; a provider's destruction after that of its consumers.
 std::map<std::string, std::set<std::string>> needs_of(const State& state, std::string_view environment,

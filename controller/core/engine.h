@@ -30,6 +30,8 @@ inline constexpr std::string_view embedded_agent = "local";
 inline constexpr std::string_view workspace_prefix = "workspace:";
 /// `$this.project`: the name of the whole state, which `state export` writes too.
 inline constexpr std::string_view state_project = "escape";
+/// Who asks for what the controller begins by itself.
+inline constexpr std::string_view controller_principal = "controller";
 /// After a start agents need a moment to come back: only then is it worth telling people that a job waits for one.
 inline constexpr Millis quiet_wait{2'000};
 /// Repeats of a request come within seconds; a day covers a client that was suspended meanwhile.
@@ -58,7 +60,7 @@ struct Core::Impl {
   const Principal* principal_of(std::string_view key) const;
   bool is_allowed(std::string_view domain, std::string_view key) const;
 
-  // requests.cc, enrolment.cc: what people ask for besides jobs
+  // requests.cc: what people ask for besides jobs
   Result<protocol::Reply> answer(const Principal& by, const input::ClientMessage& got);
   Result<protocol::Reply> reveal(const Principal& by, const protocol::request::ShowDeployment& asked,
                                  const std::vector<DeploymentChange>& history);
@@ -73,6 +75,14 @@ struct Core::Impl {
   /// `also`: what else of the deployment is wished with it. Nothing is told when nothing changes.
   void set_desired(const Principal& by, const DeploymentKey& key, const std::string& query,
                    const std::function<void(state::Deployment&)>& also);
+
+  // wishes.cc: what people want of one deployment
+  Result<protocol::Reply> request_deployment(const Principal& by, const protocol::request::RequestDeployment& asked);
+  Result<protocol::Reply> set_deployment(const Principal& by, const protocol::request::SetDeployment& asked);
+  Result<> check_is_at_rest(const DeploymentKey& key) const;
+  void begin_anew(const DeploymentKey& key);
+
+  // enrolment.cc
   Result<protocol::Reply> invite(const Principal& by, const protocol::request::Invite& asked);
   Result<protocol::Reply> enrol(const input::ClientMessage& got, const protocol::request::Enrol& asked);
   Result<protocol::Reply> remove_agent(const Principal& by, const protocol::request::RemoveAgent& asked);
@@ -199,7 +209,7 @@ struct Core::Impl {
   void finish_stage(JobId number, const Step& step);
   void finish_destroy(JobId number, const Step& step);
   void take_as_done(JobId number);
-  void mark_failed(const Job& job, const std::string& why);
+  void mark_failed(const Job& job, const std::string& why, bool is_cut_off);
   void go(state::StageRecord& stage, state::StatusCode to, const Job& job, std::string data = {});
   void tell_deployed(const Job& job, const Step& step, const std::optional<state::DeployedRelease>& before);
 
@@ -314,6 +324,13 @@ struct Core::Impl {
   void begin_converge(JobId number);
   void resolve_next(JobId number);
   void on_desired_resolved(JobId number, Result<std::vector<release::ReleaseRecord>> records);
+  struct Converging {
+    std::string environment;
+    std::vector<DeploymentKey> keys;
+    std::vector<std::string> queries;  ///< what is desired of each
+    std::vector<DesiredVersion> resolved;
+  };
+  Converging desired_in(const std::string& environment) const;
   void make_children(JobId number);
   void make_children_again(JobId number);
   JobId make_child(JobId number, const protocol::PlannedChange& change, const DesiredVersion* desired,
@@ -321,6 +338,26 @@ struct Core::Impl {
   void log_skipped(JobId number, const protocol::PlannedChange& change);
   void child_settled(const Job& child);
   void finish_converge(JobId number);
+
+  // automatic.cc: environments that the controller converges by itself
+  struct Watch {
+    JobId look = 0;  ///< under way; 0: none
+    std::optional<Instant> looked_at;
+  };
+  static bool is_look(JobId number);
+  bool is_watched(const std::string& environment) const;
+  std::string how_it_gets_there(const std::string& environment) const;
+  void want_look(const std::string& environment);
+  void look_around();
+  void end_look(JobId number);
+  void await_look(const std::string& environment, const std::vector<protocol::PlannedChange>& plan);
+  std::vector<protocol::PlannedChange> plan_of(const Converging& pass, bool refresh, bool is_automatic) const;
+  void leave_be(const std::string& environment, protocol::PlannedChange& change) const;
+  void back_off(const DeploymentKey& key, JobId job, int tried);
+  void try_again_in(const std::string& environment, const std::function<bool(const state::Status&)>& which);
+  void watch_end(const Job& job);
+  void watch_agent(const std::string& environment);
+  void watch_release(const release::ReleaseId& id);
 
   // job_log.cc
   void log(const Job& job, std::string_view level, std::string text, std::vector<std::string> sections);
@@ -345,11 +382,10 @@ struct Core::Impl {
   std::map<JobId, std::set<JobId>> children;  ///< unsettled, by converge job
   std::map<JobId, std::set<JobId>> ready;     ///< by set of promotions: those that wait for the others
   std::map<JobId, Expansion> expansions;      ///< of unsettled jobs
-  struct Converging {
-    std::vector<DeploymentKey> keys;
-    std::vector<DesiredVersion> resolved;
-  };
-  std::map<JobId, Converging> converging;
+  std::map<JobId, Converging> converging;     ///< by the job, or by the look
+  std::map<std::string, Watch> watches;       ///< by environment
+  std::set<std::string> looks_wanted;         ///< environments
+  JobId last_look = 0;
   std::deque<JobId> to_start;
   bool only_plans = false;   ///< this is a copy that looks what a job would do: none gets as far as a script
   std::string planned_id{};  ///< fingerprint of the job that was looked at
@@ -381,13 +417,17 @@ Result<> check_declared(const std::vector<release::Variable>& declared, const st
 /// Promotions that start together: a job without a deployment of its own, whose children have them.
 inline bool is_set(const Job& job) { return job.kind == JobKind::promote && job.deployment.empty(); }
 inline bool makes_jobs(const Job& job) { return job.kind == JobKind::converge || is_set(job); }
+/// Whether a converge makes a job of it.
+bool is_acting(const protocol::PlannedChange& change);
 Error moved_since(const Job& job);
 /// Of plans that start together, in their order.
 std::string id_of_set(const std::vector<std::string>& ids);
 bool rolls_out(const Job& job);
 /// Cancelled, and its current script is to stop; not what runs after it has failed.
 inline bool wants_stop(const Job& job) { return job.cancel_requested && !job.failure; }
-/// Seconds until the next try after `tried` failures: e^tried, at most five minutes.
-Millis retry_delay(int tried);
+/// How long until the next try after `tried` failures: e^tried seconds, a fifth more or less, at most five minutes.
+/// What failed together does not come back together: the share is drawn from the job that failed last and its
+/// deployment, so that the same history gives the same delay.
+Millis retry_delay(int tried, JobId job, std::string_view deployment);
 
 }  // namespace escape::controller

@@ -169,8 +169,9 @@ Result<protocol::Reply> Core::Impl::enrol(const input::ClientMessage& got, const
   std::string wished = invitation->name.empty() ? cleaned_name(asked.name) : invitation->name;
   if (wished.empty()) wished = invitation->role;
   Principal principal;
-  principal.name = unique_name(
-      wished, [&](const std::string& name) { return name == self.name || rows.state().principals.contains(name); });
+  principal.name = unique_name(wished, [&](const std::string& name) {
+    return name == self.name || name == controller_principal || rows.state().principals.contains(name);
+  });
   principal.key = asked.public_key;
   principal.role = invitation->role;
   principal.environments = invitation->environments;

@@ -174,6 +174,7 @@ Result<protocol::Reply> Core::Impl::set_hold(const Principal& by, const protocol
                                                  asked.deployment, asked.environment));
   }
   rows.edit_deployment(key).hold.reset();
+  want_look(key.environment);
   tell_change("unheld", by.name, key, 0, {{"reason", asked.reason}}, asked.reason);
   return protocol::Reply(
       protocol::reply::Done{fmt::format("{} in {} is no longer held.", asked.deployment, asked.environment)});

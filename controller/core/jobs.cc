@@ -209,6 +209,7 @@ void Core::Impl::resolve(const Job& job) {
 }
 
 void Core::Impl::on_input(const input::Resolved& got) {
+  if (is_look(got.job)) return on_desired_resolved(got.job, got.records);
   const Job* found = find_live(got.job);
   if (!found || found->phase != JobPhase::running) return ignore("the job that asked has ended");
   if (found->kind == JobKind::converge) return on_desired_resolved(got.job, got.records);
@@ -270,7 +271,7 @@ void Core::Impl::fail_job(JobId number, Error error, std::string_view last_outpu
     return may_go_on ? unwind(number) : settle_failed(number);
   }
   if (!last_output.empty()) error.message += "\n" + std::string(last_output);
-  mark_failed(job, describe(error));
+  mark_failed(job, describe(error), error.kind == ErrorKind::unknown);
   rows.edit(number).failure = Failure{std::string(kind_name(error.kind)), describe(error), error.hint, job.current};
   const bool has_begun = job.task_count != 0 && rows.state().plans.contains(number);
   if (has_begun && is_within_reach(job)) return unwind(number);
@@ -316,6 +317,7 @@ void Core::Impl::settle(JobId number, JobOutcome outcome, const Error& why) {
   expansions.erase(number);
   converging.erase(number);
   release_lock(job);
+  watch_end(job);
   if (job.parent != 0) child_settled(job);
 }
 

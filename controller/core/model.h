@@ -37,8 +37,9 @@ struct Redo {
   JobId job = 0;  ///< the child that did not end well
   JobKind kind = JobKind::deploy;
   std::string deployment;
-  std::string release;  ///< exact
-  std::string sha256;   ///< empty when that job never got so far
+  std::string release;         ///< exact
+  std::string sha256;          ///< empty when that job never got so far
+  std::vector<JobId> after{};  ///< children of the forerunner that it needed and that did not end well either
   friend bool operator==(const Redo&, const Redo&) = default;
 };
 
@@ -81,6 +82,7 @@ struct Job {
   Timestamp created_at{}, started_at{}, settled_at{};
   std::map<std::string, std::string> previous_variables;  ///< INPUT_PREVIOUS_…: the values of the run before this one
   int tried = 0;                    ///< failed tries in a row before this job: converge's back-off counts on
+  bool is_automatic = false;        ///< a converge that the controller began by itself
   bool removes_deployment = false;  ///< destroy: the deployment goes when it ends well
   std::vector<std::string> failed_deployments;   ///< converge: names of the deployments that failed so far
   JobId retry_of = 0;                            ///< the job that this one runs again

@@ -129,6 +129,28 @@ std::vector<PlannedInput> changes_between(const release::Metadata& metadata, con
 
 std::string id_of_set(const std::vector<std::string>& ids) { return id_made_of(join(ids, " ")); }
 
+std::string converge_plan_id(const State& state, std::string_view environment,
+                             const std::vector<DesiredVersion>& desired,
+                             const std::vector<protocol::PlannedChange>& plan) {
+  Value::List changes, releases, revisions;
+  for (const protocol::PlannedChange& change : plan) {
+    changes.push_back(Value::List{change.deployment, change.action, change.from, change.to});
+  }
+  for (const DesiredVersion& one : desired) {
+    const bool is_known = one.record.has_value();
+    releases.push_back(Value::List{one.key.deployment, is_known ? to_string(one.record.value().id) : std::string(),
+                                   is_known ? one.record.value().sha256 : std::string()});
+  }
+  for (auto row = state.deployments.lower_bound({std::string(environment), ""});
+       row != state.deployments.end() && row->first.environment == environment; ++row) {
+    revisions.push_back(Value::List{row->first.deployment, row->second.revision});
+  }
+  auto found = state.environments.find(std::string(environment));
+  return id_made_of(codec::to_msgpack(
+      Value::List{std::string(environment), std::move(changes), std::move(releases), std::move(revisions),
+                  found == state.environments.end() ? EventSequence{0} : found->second.revision}));
+}
+
 /// Of all that a job is made of before its first script. No value of a sensitive input is in it: what it is made of can
 /// be tried out by whoever sees an id. What such values come from (environment, deployment) is there by its revision.
 std::string Core::Impl::fingerprint(const Job& job) {

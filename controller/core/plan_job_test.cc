@@ -211,6 +211,22 @@ TEST_F(PlanJobTest, RefusesWhatTheJobWouldFailWith) {
   h.finish(*agent, running);
 }
 
+TEST_F(PlanJobTest, AConvergeIsHeldToWhatItsPlanShowed) {
+  h.ask(protocol::request::ApplyEnvironment{.environment = "stage", .deployments = {{"qq/app", "qq/app-v1.0", {}}}});
+  const auto id = [&] {
+    const std::vector<DesiredVersion> desired{{{"stage", "qq/app"}, h.releases["qq/app-v1.0"], {}}};
+    return converge_plan_id(h.state(), "stage", desired, plan_converge(h.state(), "stage", desired, false, h.now.wall));
+  };
+  const std::string before = id();
+  EXPECT_EQ(id(), before);
+  h.ask(protocol::request::ApplyEnvironment{.environment = "stage", .inputs = Value::Object{{"who", "Env"}}});
+  Submit asked = of_kind(JobKind::converge, "");
+  EXPECT_EQ(run(asked, before).error_kind, "conflict");
+  EXPECT_TRUE(agent->offers.empty());
+  EXPECT_EQ(run(asked, id()).outcome, JobOutcome::ok);
+  EXPECT_EQ(h.status("qq/app"), "ok");
+}
+
 TEST_F(PlanJobTest, AnAgentOutOfReachIsTold) {
   h.disconnect(*agent);
   h.tick(10min);

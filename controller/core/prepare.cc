@@ -195,7 +195,10 @@ void Core::Impl::make_rows(JobId number) {
   if (job.kind == JobKind::destroy) {
     const state::StageRecord* deployed = find_stage(state, key, "deploy");
     const bool is_asked = deployed && deployed->status.code == StatusCode::destroy_and_delete_pending;
-    job.removes_deployment = job.removes_deployment || is_asked;
+    if (is_asked) rows.edit_deployment(key).goes_when_destroyed = true;
+    const bool was_asked = state.deployments.contains(key) && state.deployments.at(key).goes_when_destroyed;
+    const bool is_of_deploy = std::ranges::find(job.stages, "deploy") != job.stages.end();
+    job.removes_deployment = job.removes_deployment || (was_asked && is_of_deploy);
   }
   const auto make = [&](const DeploymentKey& one, const std::string& application) {
     if (!state.deployments.contains(one)) {

@@ -32,7 +32,10 @@ class World {
 
   void calm_down() {
     is_calm_ = true;
-    for (int round = 0; round < 400 && !h.state().jobs.empty() && !::testing::Test::HasFatalFailure(); ++round) {
+    // Where the controller converges by itself it comes to rest too: looks go on, jobs do not.
+    int at_rest = 0;
+    JobId last_job = 0;
+    for (int round = 0; round < 1500 && at_rest < 45 && !::testing::Test::HasFatalFailure(); ++round) {
       for (auto& [name, agent] : h.agents) {
         if (agent->session == 0) h.connect(*agent);
       }
@@ -44,7 +47,10 @@ class World {
       while (!h.held_back.empty()) deliver();
       for (auto& [name, agent] : h.agents) report(*agent, protocol::Ping{});
       h.tick(1s);
+      at_rest = h.state().jobs.empty() && h.state().last_job == last_job ? at_rest + 1 : 0;
+      last_job = h.state().last_job;
     }
+    EXPECT_GE(at_rest, 45);
     EXPECT_TRUE(h.state().jobs.empty()) << h.state().jobs.size() << " jobs never settled, first "
                                         << h.state().jobs.begin()->first << ": "
                                         << h.state().jobs.begin()->second.message;
@@ -102,7 +108,16 @@ class World {
     const std::vector<std::string> names{"pp/aa", "pp/bb", "pp/cc"};
     const std::string name = names[below(3)];
     asked.deployment = name;
-    switch (below(8)) {
+    switch (below(11)) {
+      case 8: {
+        const std::vector<std::string> actions{"deploy", "smoke", "destroy"};
+        return change(protocol::request::RequestDeployment{asked.environment, name, actions[below(3)], once_in(4)});
+      }
+      case 9:
+        return change(protocol::request::SetDeployment{
+            asked.environment, name, once_in(2) ? name + "-v1" : "", {{"who", std::to_string(below(3))}}, {}});
+      case 10:
+        return h.feed(input::Published{h.releases.at(once_in(2) ? "pp/aa-v1" : "pp/aa-v2"), "ann"});
       case 0:
         asked.kind = JobKind::smoke;
         break;
@@ -123,8 +138,8 @@ class World {
         protocol::request::ApplyEnvironment apply;
         apply.environment = asked.environment;
         apply.deployments = {{"pp/aa", once_in(2) ? "pp/aa-v1" : "pp/aa-v2", {}}, {"pp/bb", "pp/bb-v1", {}}};
-        h.feed(input::ClientMessage{0, "", "r" + std::to_string(++requests_), apply});
-        return;
+        if (once_in(2)) apply.converge = state::ConvergePolicy{.is_automatic = !once_in(4), .every = 20s};
+        return change(apply);
       }
       default:
         asked.release = name + (name == "pp/aa" && once_in(2) ? "-v2" : "-v1");
@@ -132,6 +147,10 @@ class World {
     const std::string id = "r" + std::to_string(++requests_);
     h.feed(input::ClientMessage{0, "", id, asked});
     if (once_in(5)) h.feed(input::ClientMessage{0, "", id, asked});
+  }
+
+  void change(protocol::Request request) {
+    h.feed(input::ClientMessage{0, "", "r" + std::to_string(++requests_), std::move(request)});
   }
 
   void one_step() {
@@ -215,6 +234,7 @@ struct Seen {
       ++kinds["outcome " + std::string(name_of(job.outcome))];
       if (!job.error_kind.empty()) ++kinds["error " + job.error_kind];
       ++kinds["kind " + std::string(name_of(job.kind))];
+      if (job.is_automatic) ++kinds["automatic"];
     }
     for (const auto& event : h.events) ++kinds[event.kind];
   }
@@ -236,10 +256,11 @@ TEST(Random, whatever_happens_every_attempt_runs_once_and_every_job_settles) {
     }
   }
   for (const std::string must :
-       {"outcome ok",   "outcome failed",    "outcome cancelled", "outcome interrupted", "error unknown",
-        "task.unknown", "task.returned",     "task.retried",      "task.late",           "job.resolved",
-        "job.retried",  "error unreachable", "error failed",      "kind deploy",         "kind smoke",
-        "kind destroy", "kind promote",      "kind converge",     "agent.lost",          "deployment.upgraded"}) {
+       {"outcome ok",   "outcome failed",      "outcome cancelled", "outcome interrupted", "error unknown",
+        "task.unknown", "task.returned",       "task.retried",      "task.late",           "job.resolved",
+        "job.retried",  "error unreachable",   "error failed",      "kind deploy",         "kind smoke",
+        "kind destroy", "kind promote",        "kind converge",     "agent.lost",          "deployment.upgraded",
+        "automatic",    "deployment.requested"}) {
     EXPECT_GT(seen.kinds[must], 0) << must;
   }
   if (::testing::Test::HasFailure()) {

@@ -10,6 +10,13 @@ namespace escape::controller {
 namespace request = protocol::request;
 using state::StatusCode;
 
+namespace {
+
+constexpr Millis shortest_every{1'000};
+constexpr Millis longest_every = std::chrono::hours(24 * 366);
+
+}  // namespace
+
 Result<protocol::Reply> Core::Impl::answer(const Principal& by, const input::ClientMessage& got) {
   return std::visit(overloaded{
                         [&](const request::Submit& r) { return submit(by, got.key, r, got.history); },
@@ -23,6 +30,8 @@ Result<protocol::Reply> Core::Impl::answer(const Principal& by, const input::Cli
                         [&](const request::RemoveEnvironment& r) { return remove_environment(by, r); },
                         [&](const request::CreateDeployment& r) { return create_deployment(by, r); },
                         [&](const request::SetHold& r) { return set_hold(by, r); },
+                        [&](const request::SetDeployment& r) { return set_deployment(by, r); },
+                        [&](const request::RequestDeployment& r) { return request_deployment(by, r); },
                         [&](const request::ShowDeployment& r) { return reveal(by, r, got.history); },
                         [&](const request::ExportState& r) { return reveal(by, r); },
                         [&](const auto&) -> Result<protocol::Reply> {
@@ -120,23 +129,35 @@ Result<protocol::Reply> Core::Impl::apply_environment(const Principal& by, const
     TRYV(check_desired(key, item.release));
     keys.push_back(key);
   }
+  if (asked.converge && asked.converge->is_automatic &&
+      (asked.converge->every < shortest_every || asked.converge->every > longest_every)) {
+    return fail(ErrorKind::usage, "An environment is looked at every second at most, and once in a year at least.",
+                "For example: every: 5m");
+  }
   const bool is_new = !rows.state().environments.contains(asked.environment);
   if (is_new) make_environment(by, asked.environment, asked.is_trial);
   state::Environment& environment = rows.edit_environment(asked.environment);
   const state::Environment before = environment;
   if (asked.inputs) environment.inputs = *asked.inputs;
   if (asked.is_protected) environment.is_protected = *asked.is_protected;
+  if (asked.converge) environment.converge = *asked.converge;
   if (!is_new && !(environment == before)) {
     tell("environment.modified", by.name, {asked.environment, ""}, 0);
     environment.revision = rows.state().last_event;
   }
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const request::ApplyEnvironment::Item& item = asked.deployments[i];
+    const auto row = rows.state().deployments.find(keys[i]);
+    const std::optional<state::Deployment> was =
+        row == rows.state().deployments.end() ? std::nullopt : std::optional(row->second);
     set_desired(by, keys[i], item.release, [&](state::Deployment& deployment) { deployment.inputs = item.inputs; });
+    const state::Deployment& deployment = rows.state().deployments.at(keys[i]);
+    if (was && (was->desired != deployment.desired || was->inputs != deployment.inputs)) begin_anew(keys[i]);
   }
-  return protocol::Reply(
-      protocol::reply::Done{fmt::format("Environment {} is {} with {} desired deployment{}.", asked.environment,
-                                        is_new ? "created" : "updated", keys.size(), keys.size() == 1 ? "" : "s")});
+  want_look(asked.environment);
+  return protocol::Reply(protocol::reply::Done{fmt::format(
+      "Environment {} is {} with {} desired deployment{}; {}", asked.environment, is_new ? "created" : "updated",
+      keys.size(), keys.size() == 1 ? "" : "s", how_it_gets_there(asked.environment))});
 }
 
 Result<protocol::Reply> Core::Impl::create_deployment(const Principal& by, const request::CreateDeployment& asked) {
@@ -152,9 +173,10 @@ Result<protocol::Reply> Core::Impl::create_deployment(const Principal& by, const
     for (const auto& [id, value] : asked.inputs) stage.inputs.set(id, value);
     for (const auto& [variable, provider] : asked.providers) stage.providers[variable] = provider;
   });
-  return protocol::Reply(protocol::reply::Done{
-      fmt::format("Deployment {} in environment {} is to run {}; `escape run converge -e {}` brings it there.",
-                  key.deployment, key.environment, asked.release, key.environment)});
+  want_look(key.environment);
+  return protocol::Reply(
+      protocol::reply::Done{fmt::format("Deployment {} in environment {} is to run {}; {}", key.deployment,
+                                        key.environment, asked.release, how_it_gets_there(key.environment))});
 }
 
 Result<protocol::Reply> Core::Impl::remove_environment(const Principal& by, const request::RemoveEnvironment& asked) {

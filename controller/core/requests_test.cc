@@ -55,6 +55,17 @@ TEST_F(RequestsTest, people_act_under_their_key_and_role) {
   EXPECT_FALSE(h.core->is_allowed("clients", alice));
 }
 
+TEST_F(RequestsTest, nobody_is_named_like_the_controller_itself) {
+  request::Invite invite;
+  invite.role = "operator";
+  invite.name = "controller";
+  invite.key = test_key("invitation");
+  h.ask(invite);
+  request::Enrol enrol;
+  enrol.public_key = test_key("mallory");
+  EXPECT_EQ(std::get<reply::Enrolled>(h.ask(enrol, {}, invite.key)).principal, "controller-2");
+}
+
 TEST_F(RequestsTest, the_last_administrator_stays) {
   enrol_person("root", "admin");
   EXPECT_EQ(h.refusal(request::RemovePrincipal{"root"}).message, "root is the last administrator.");

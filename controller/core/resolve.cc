@@ -40,7 +40,8 @@ Result<const Job*> Core::Impl::find_resolvable(const Principal& by, JobId number
   }
   TRYV(check_may_act(by, job->environment, "resolve jobs"));
   if (makes_jobs(*job)) {
-    return fail(ErrorKind::conflict, fmt::format("Job {} is a {}, which ends with the jobs that it made.", number, name_of(job->kind)),
+    return fail(ErrorKind::conflict,
+                fmt::format("Job {} is a {}, which ends with the jobs that it made.", number, name_of(job->kind)),
                 "Resolve those of them that are unknown: `escape jobs list --active` shows them.");
   }
   auto found = rows.state().tasks.find({number, job->current});

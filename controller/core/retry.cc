@@ -88,7 +88,8 @@ Result<protocol::Reply> Core::Impl::retry_job(const Principal& by, JobId number,
                           .kind = child.kind,
                           .deployment = child.deployment,
                           .release = child.release.empty() ? child.release_query : child.release,
-                          .sha256 = child.sha256.empty() ? child.expected_sha256 : child.sha256});
+                          .sha256 = child.sha256.empty() ? child.expected_sha256 : child.sha256,
+                          .after = child.after});
   }
   std::vector<std::string> unresolved = old.failed_deployments;
   for (const Job& child : past->children) std::erase(unresolved, child.deployment);

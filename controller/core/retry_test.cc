@@ -171,6 +171,30 @@ TEST_F(RetryTest, of_a_converge_does_again_what_did_not_end_well) {
   EXPECT_EQ(h.job(one).parent, 0u) << "one of them alone";
 }
 
+TEST_F(RetryTest, of_a_converge_keeps_its_order) {
+  h.releases["pp/bb-v1"] = make_release("pp/bb-v1");
+  h.releases["pp/bb-v1"].metadata.provides = {"kube"};
+  h.releases[app].metadata.consumes = {{.name = "kube", .variable = "kube"}};
+  want("pp/app", app);
+  want("pp/bb", "pp/bb-v1");
+  const JobId first = job_of(JobKind::converge);
+  const std::vector<JobId> children = h.job(first).children;
+  ASSERT_EQ(children.size(), 2u);
+  h.finish(*agent, children[0], TaskOutcome::failed);
+  ASSERT_EQ(h.job(first).outcome, JobOutcome::failed);
+  agent->offers.clear();
+  const JobId again = retry(first);
+  ASSERT_EQ(h.job(again).children.size(), 2u);
+  ASSERT_EQ(agent->offers.size(), 1u) << "the consumer waits for its provider";
+  EXPECT_EQ(agent->offers[0].deployment, "pp/bb");
+  h.finish(*agent, h.job(again).children[0], TaskOutcome::failed);
+  const JobId third = retry(again);
+  h.finish(*agent, h.job(third).children[0]);
+  EXPECT_EQ(agent->offers.back().deployment, "pp/app");
+  h.finish(*agent, h.job(third).children[1]);
+  EXPECT_EQ(h.job(third).outcome, JobOutcome::ok) << h.job(third).message;
+}
+
 TEST_F(RetryTest, of_a_converge_that_made_no_job_is_a_new_one) {
   want("pp/cc", "pp/cc-v1");
   const JobId first = job_of(JobKind::converge);

@@ -181,6 +181,7 @@ Result<> Core::Impl::open(JobId number, const Step& step) {
   go(stage, StatusCode::running_pre_step, job);
   stage.release = release_of(job, step.unit);
   stage.providers = unit.providers;
+  if (step.unit == 0 && step.stage == "deploy") rows.edit_deployment(deployment_of(job)).goes_when_destroyed = false;
   return step.unit == 0 ? ok() : take_mapping(number, step);
 }
 
@@ -367,7 +368,7 @@ void Core::Impl::tell_deployed(const Job& job, const Step& step, const std::opti
 
 /// The stages keep everything as far as they got; only their status says how they ended. A dependency's failure is that
 /// of everything above it.
-void Core::Impl::mark_failed(const Job& job, const std::string& why) {
+void Core::Impl::mark_failed(const Job& job, const std::string& why, bool is_cut_off) {
   auto known = expansions.find(job.number);
   std::vector<DeploymentKey> keys{deployment_of(job)};
   if (known != expansions.end()) {
@@ -384,6 +385,7 @@ void Core::Impl::mark_failed(const Job& job, const std::string& why) {
       go(stage, failure_code(stage.status.code), job, why);
       stage.status.tried = 0;
       stage.status.try_again_at = {};
+      stage.status.is_cut_off = is_cut_off;
       if (name == "deploy") {
         tell_change("failed", job.principal, key, job.number,
                     {{"release", job.release}, {"status", name_of(stage.status.code)}, {"message", why}});

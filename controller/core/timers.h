@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,13 +17,15 @@ enum class TimerKind {
   notice,    ///< of a task that waits for its agent: time to say so
   wait,      ///< of a task whose agent is away: time to stop waiting
   resend,    ///< of an offer or a cancellation: say it again
+  look,      ///< of an environment that converges by itself: whether it is as desired
 };
 
-/// Which deadline. Agents' timers have no task, tasks' timers no agent.
+/// Which deadline. Agents' timers have no task, tasks' timers no agent, environments' neither.
 struct TimerKey {
   TimerKind kind = TimerKind::liveness;
   AgentId agent{};
   TaskId task{};
+  std::string environment{};
   friend auto operator<=>(const TimerKey&, const TimerKey&) = default;
 };
 

@@ -48,7 +48,7 @@ std::vector<protocol::EventView> one_of_each() {
   }
   for (const char* kind : {"deployment.deployed", "deployment.upgraded", "deployment.rolledback", "deployment.tested",
                            "deployment.verified", "deployment.destroyed", "deployment.removed", "deployment.failed",
-                           "deployment.desired"}) {
+                           "deployment.desired", "deployment.requested"}) {
     all.push_back(
         event(kind, {{"release", release_id}, {"sha256", "abcd"}, {"previous", "0.0.0"}, {"promoted_from", "test"}}));
   }

@@ -44,6 +44,7 @@ constexpr std::array rows{
     Row{"deployment.desired", "escape-service.desired", About::service},
     Row{"deployment.held", "escape-hold.set", About::service},
     Row{"deployment.unheld", "escape-hold.lifted", About::service},
+    Row{"deployment.requested", "escape-service.requested", About::service},
     Row{"deployment.revealed", "escape-service.revealed", About::service},
     Row{"agent.enrolled", "escape-agent.enrolled", About::agent},
     Row{"agent.connected", "escape-agent.connected", About::agent},

@@ -22,6 +22,7 @@ void describe(V& visit, Redo& r) {
   visit.required("deployment", r.deployment);
   visit("release", r.release);
   visit("sha256", r.sha256);
+  visit("after", r.after);
 }
 template <class V>
 void describe(V& visit, Failure& f) {
@@ -68,6 +69,7 @@ void describe(V& visit, Job& j) {
   visit("settled_at", j.settled_at);
   visit("previous_variables", j.previous_variables);
   visit("tried", j.tried);
+  visit("is_automatic", j.is_automatic);
   visit("removes_deployment", j.removes_deployment);
   visit("failed_deployments", j.failed_deployments);
   visit("retry_of", j.retry_of);

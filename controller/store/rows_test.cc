@@ -91,10 +91,11 @@ Job full_job() {
   j.settled_at = {3};
   j.previous_variables = {{"INPUT_PREVIOUS_who", "y"}};
   j.tried = 4;
+  j.is_automatic = true;
   j.removes_deployment = true;
   j.failed_deployments = {"a", "b"};
   j.retry_of = 6;
-  j.redo = {{5, JobKind::smoke, "d", "p/a-v1", "ef"}};
+  j.redo = {{5, JobKind::smoke, "d", "p/a-v1", "ef", {4}}};
   j.resolved_by = "cyd";
   j.resolved_because = "it burnt down";
   j.back_to = 41;
@@ -134,12 +135,12 @@ Task full_task() {
 
 state::Deployment full_deployment() {
   state::Deployment d{"prod",    "_/main", "_/app", {{"x", 1}}, {}, state::DesiredRelease{"_/app-latest"},
-                      "agent-1", {},       {}};
+                      "agent-1", {},       {},      true};
   d.hold = state::Hold{"audit", "ann", {8}, 7};
   d.revision = 42;
   d.stages["deploy"].release = {"1.0", "ab"};
   d.stages["deploy"].last_ok = state::DeployedRelease{"0.9", "cd"};
-  d.stages["deploy"].status = {state::StatusCode::running_main_step, {6}, "ann", "d", {7}, 2};
+  d.stages["deploy"].status = {state::StatusCode::running_main_step, {6}, "ann", "d", {7}, 2, true};
   return d;
 }
 
@@ -187,7 +188,7 @@ TEST(Rows, EveryChangeComesBackFromLoadState) {
   fresh.epoch = 5;
   ASSERT_TRUE(db->commit(start_writes(fresh)));
 
-  const state::Environment environment{"prod", {{"a", 1}}, true, true, {12}, 41};
+  const state::Environment environment{"prod", {{"a", 1}}, true, true, {12}, 41, {true, Millis{90'000}}};
   const Principal principal{"ann", raw_key('p'), "operator", {"prod", "stage"}, {13}};
   const Invitation invitation{raw_key('i'), "n",   "agent", "prod",       {"e"},
                               {{"l", "v"}}, "ann", {14},    raw_key('u'), "used"};
@@ -285,6 +286,7 @@ TEST(Rows, EveryMemberOfTheModelIsStored) {
   EXPECT_EQ(stored_count<Lock>(), member_count<Lock>());
   EXPECT_EQ(stored_count<AnsweredRequest>(), member_count<AnsweredRequest>());
   EXPECT_EQ(stored_count<state::Environment>(), member_count<state::Environment>());
+  EXPECT_EQ(stored_count<state::ConvergePolicy>(), member_count<state::ConvergePolicy>());
   EXPECT_EQ(stored_count<state::Deployment>(), member_count<state::Deployment>());
   EXPECT_EQ(stored_count<state::StageRecord>(), member_count<state::StageRecord>());
   EXPECT_EQ(stored_count<state::Status>(), member_count<state::Status>());

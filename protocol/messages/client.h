@@ -11,6 +11,7 @@
 #include "shared/base/result.h"
 #include "shared/base/time.h"
 #include "shared/base/value.h"
+#include "shared/state/deployment.h"
 
 /// Every message between a person's command (or a monitoring tool) and the controller (PROTOCOL.md, "Clients").
 ///
@@ -146,6 +147,7 @@ struct DeploymentCell {
   Timestamp updated_at{};
   std::string job_state{};  ///< of `job`: unknown, interrupted; empty when `status` says all
   std::string hold{};       ///< why promotions and converge leave it alone, by whom and since when; empty: they don't
+  std::string drift{};      ///< why it is not as desired; empty: it is, or a job works on it
 };
 struct PlannedChange {
   std::string deployment;
@@ -314,6 +316,7 @@ struct ApplyEnvironment {
   };
   std::vector<Item> deployments{};
   bool is_trial = false;
+  std::optional<state::ConvergePolicy> converge{};
 };
 struct RemoveEnvironment {
   std::string environment;  ///< must hold no deployment that runs; a trial environment always goes
@@ -335,6 +338,19 @@ struct CreateDeployment {
   std::string environment, deployment, release;
   Value::Object inputs;
   std::map<std::string, std::string> providers{};  ///< as in Submit
+};
+/// What is desired of one deployment, which is there: the release (empty: as before) and inputs of its own.
+struct SetDeployment {
+  std::string environment, deployment;
+  std::string release;             ///< query
+  Value::Object inputs;            ///< beside those that it has
+  std::vector<std::string> unset;  ///< ids of inputs that it is to lose
+};
+/// A wish that the next converge carries out: deploy (once more, if need be), smoke or destroy.
+struct RequestDeployment {
+  std::string environment, deployment;
+  std::string action;    ///< deploy, smoke, destroy
+  bool removes = false;  ///< destroy: and take it off the list
 };
 /// The errands of what a deployment's deploy stage holds.
 struct ListErrands {
@@ -373,7 +389,7 @@ using Request =
                  request::RemoveEnvironment, request::ListDeployments, request::ShowDeployment, request::ExportState,
                  request::CreateDeployment, request::ListEvents, request::InventoryToken, request::RetryJob,
                  request::ResolveJob, request::ListErrands, request::PlanJob, request::ListHistory, request::SetHold,
-                 request::DiffEnvironments>;
+                 request::DiffEnvironments, request::SetDeployment, request::RequestDeployment>;
 
 // Replies.
 
@@ -445,6 +461,7 @@ struct EnvironmentView {
   int agents = 0;
   int agents_online = 0;
   Value::Object inputs;
+  state::ConvergePolicy converge{};
 };
 struct Environments {
   std::vector<EnvironmentView> environments;

@@ -291,6 +291,7 @@ void describe(V& visit, DeploymentCell& c) {
   visit("updated_at", c.updated_at);
   visit("job_state", c.job_state);
   visit("hold", c.hold);
+  visit("drift", c.drift);
 }
 template <class V>
 void describe(V& visit, PlannedChange& c) {
@@ -490,6 +491,7 @@ void describe(V& visit, ApplyEnvironment& r) {
   visit("is_protected", r.is_protected);
   visit("deployments", r.deployments);
   visit("is_trial", r.is_trial);
+  visit("converge", r.converge);
 }
 template <class V>
 void describe(V& visit, RemoveEnvironment& r) {
@@ -519,6 +521,21 @@ void describe(V& visit, CreateDeployment& r) {
   visit("release", r.release);
   visit("inputs", r.inputs);
   visit("providers", r.providers);
+}
+template <class V>
+void describe(V& visit, SetDeployment& r) {
+  visit.required("environment", r.environment);
+  visit.required("deployment", r.deployment);
+  visit("release", r.release);
+  visit("inputs", r.inputs);
+  visit("unset", r.unset);
+}
+template <class V>
+void describe(V& visit, RequestDeployment& r) {
+  visit.required("environment", r.environment);
+  visit.required("deployment", r.deployment);
+  visit.required("action", r.action);
+  visit("removes", r.removes);
 }
 template <class V>
 void describe(V& visit, ListErrands& r) {
@@ -636,6 +653,7 @@ void describe(V& visit, EnvironmentView& e) {
   visit("agents", e.agents);
   visit("agents_online", e.agents_online);
   visit("inputs", e.inputs);
+  visit("converge", e.converge);
 }
 template <class V>
 void describe(V& visit, Environments& r) {

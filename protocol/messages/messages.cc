@@ -173,7 +173,8 @@ bool changes_something(const Request& request) {
           [](const request::RetryJob&) { return true; }, [](const request::ResolveJob&) { return true; },
           [](const request::ListErrands&) { return false; }, [](const request::PlanJob&) { return false; },
           [](const request::ListHistory&) { return false; }, [](const request::SetHold&) { return true; },
-          [](const request::DiffEnvironments&) { return false; }},
+          [](const request::DiffEnvironments&) { return false; }, [](const request::SetDeployment&) { return true; },
+          [](const request::RequestDeployment&) { return true; }},
       request);
 }
 

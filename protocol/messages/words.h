@@ -97,6 +97,10 @@ inline constexpr std::string_view word<request::ExportState> = "export_state";
 template <>
 inline constexpr std::string_view word<request::CreateDeployment> = "create_deployment";
 template <>
+inline constexpr std::string_view word<request::SetDeployment> = "set_deployment";
+template <>
+inline constexpr std::string_view word<request::RequestDeployment> = "request_deployment";
+template <>
 inline constexpr std::string_view word<request::ListEvents> = "list_events";
 template <>
 inline constexpr std::string_view word<request::InventoryToken> = "inventory_token";

@@ -39,6 +39,7 @@ void describe(V& visit, Status& s) {
   visit("data", s.data);
   visit("try_again_at", s.try_again_at);
   visit("tried", s.tried);
+  visit("is_cut_off", s.is_cut_off);
 }
 template <class V>
 void describe(V& visit, DeployedRelease& r) {
@@ -79,6 +80,12 @@ void describe(V& visit, Deployment& d) {
   visit("agent", d.agent);
   visit("hold", d.hold);
   visit("revision", d.revision);
+  visit("goes_when_destroyed", d.goes_when_destroyed);
+}
+template <class V>
+void describe(V& visit, ConvergePolicy& p) {
+  visit("is_automatic", p.is_automatic);
+  visit("every", p.every);
 }
 template <class V>
 void describe(V& visit, Environment& e) {
@@ -88,6 +95,7 @@ void describe(V& visit, Environment& e) {
   visit("trial", e.is_trial);
   visit("created_at", e.created_at);
   visit("revision", e.revision);
+  visit("converge", e.converge);
 }
 
 }  // namespace escape::state

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "shared/base/ids.h"
+#include "shared/base/time.h"
 #include "shared/base/value.h"
 #include "shared/state/status.h"
 
@@ -63,6 +64,9 @@ struct Deployment {
   AgentId agent{};  ///< the agent it lives on once deployed (placement `once`)
   std::optional<Hold> hold{};
   EventSequence revision = 0;  ///< of its newest change (the event that tells it); 0: none is known
+  /// Its destruction was asked for together with its removal: holds until it is gone or wanted again, however often the
+  /// destruction fails.
+  bool goes_when_destroyed = false;
   friend bool operator==(const Deployment&, const Deployment&) = default;
 };
 
@@ -73,6 +77,13 @@ inline std::string root_of(std::string_view deployment) {
   return std::string(deployment.substr(0, deployment.find(':')));
 }
 
+/// Who begins a converge of an environment: people only, or the controller too, when something is not as desired.
+struct ConvergePolicy {
+  bool is_automatic = false;
+  Millis every{300'000};  ///< automatic: the controller looks at least so often, and whenever something has changed
+  friend bool operator==(const ConvergePolicy&, const ConvergePolicy&) = default;
+};
+
 struct Environment {
   std::string name;
   Value::Object inputs{};
@@ -80,6 +91,7 @@ struct Environment {
   bool is_trial = false;      ///< made by `run release` for its own trial, removed after it
   Timestamp created_at{};
   EventSequence revision = 0;  ///< of the event that tells its newest change
+  ConvergePolicy converge{};
   friend bool operator==(const Environment&, const Environment&) = default;
 };
 

@@ -120,6 +120,7 @@ Result<> go(Status& status, StatusCode to, Timestamp now, std::string_view by, s
   status.updated_at = now;
   status.updated_by = std::string(by);
   status.data = std::move(data);
+  status.is_cut_off = false;
   if (to == StatusCode::ok || to == empty) {
     status.tried = 0;
     status.try_again_at = {};

@@ -44,6 +44,9 @@ struct Status {
   std::string data{};        ///< why it failed
   Timestamp try_again_at{};  ///< converge's back-off; not set: none
   int tried = 0;
+  /// Its script was cut off and nobody knows how far it got: a person decides about the next try. Gone with the next
+  /// change of the code.
+  bool is_cut_off = false;
   friend bool operator==(const Status&, const Status&) = default;
 };
 

@@ -114,6 +114,9 @@ void Cluster::some_request(ClientNode& client) {
       apply.environment = asked.environment;
       apply.deployments = {{"pp/aa", random_.once_in(2) ? "pp/aa-v1" : "pp/aa-v2", {}},
                            {"pp/bb", "pp/bb-v1", {{"who", fmt::format("person {}", random_.below(3))}}}};
+      if (random_.once_in(3)) {
+        apply.converge = state::ConvergePolicy{.is_automatic = !random_.once_in(3), .every = Millis{60'000}};
+      }
       return client.ask(apply, {});
     }
     case 9:
