@@ -221,11 +221,12 @@ Result<Reply> list_deployments(const request::ListDeployments& asked, const Quer
   return Reply(std::move(deployments));
 }
 
-// Whatever the value is, and however long.
-constexpr const char* hidden = "********";
-
 void mask(Value::Object& values, const std::string& id) {
-  if (values.contains(id)) values.set(id, hidden);
+  if (values.contains(id)) values.set(id, hidden_value);
+}
+
+void mask_all(Value::Object& values) {
+  for (auto& [id, value] : values) value = hidden_value;
 }
 
 void mask_input(state::StageRecord& stage, const std::string& id) {
@@ -233,24 +234,73 @@ void mask_input(state::StageRecord& stage, const std::string& id) {
   mask(stage.calculated_inputs, id);
 }
 
-/// The releases that its stages are of, as far as they are known.
-Result<std::vector<release::Metadata>> releases_of(const state::Deployment& deployment, const QueryContext& context) {
-  std::vector<release::Metadata> releases;
-  for (const auto& [name, stage] : deployment.stages) {
-    TRY(const std::optional<JobPlan> plan, store::find_plan(context.reader, stage.job));
-    if (!plan) continue;
+/// What a family of deployments, one with those below it, is released as.
+struct FamilyReleases {
+  std::vector<release::Metadata> known;
+  bool is_complete = true;  ///< otherwise nobody can tell which values are sensitive
+};
+
+/// Finds the releases that stages are of: in the plan of the job that wrote them, and of what was imported, which no
+/// job wrote, in the inventory. For one answer: it asks the inventory once for each.
+class ReleaseFinder {
+ public:
+  explicit ReleaseFinder(const QueryContext& context) : context_(context) {}
+
+  Result<> add_releases(const state::Deployment& deployment, FamilyReleases& to) {
+    for (const auto& [name, stage] : deployment.stages) {
+      TRY(std::optional<release::Metadata> planned, find_planned(deployment, stage));
+      if (planned) {
+        to.known.push_back(std::move(*planned));
+      } else if (stage.job == 0 && !stage.release.version.empty()) {
+        const std::optional<release::ReleaseRecord>& record =
+            find_in_inventory(deployment.release + "-v" + stage.release.version);
+        const bool is_it = record && may_be_same(stage.release, {stage.release.version, record->sha256});
+        if (is_it) to.known.push_back(record->metadata);
+        to.is_complete = to.is_complete && is_it;
+      }
+    }
+    return ok();
+  }
+
+ private:
+  Result<std::optional<release::Metadata>> find_planned(const state::Deployment& deployment,
+                                                        const state::StageRecord& stage) const {
+    TRY(const std::optional<JobPlan> plan, store::find_plan(context_.reader, stage.job));
+    if (!plan) return std::optional<release::Metadata>();
     const auto planned =
         std::ranges::find(plan->releases, deployment.release + "-v" + stage.release.version, &PlannedRelease::release);
     const bool is_below = state::is_below_another(deployment.name);
-    if (is_below && planned == plan->releases.end()) continue;
+    if (is_below && planned == plan->releases.end()) return std::optional<release::Metadata>();
     TRY(release::Metadata metadata, codec::metadata_from_value(is_below ? planned->metadata : plan->metadata));
-    releases.push_back(std::move(metadata));
+    return std::optional(std::move(metadata));
   }
-  return releases;
-}
 
-void mask_sensitive(state::Deployment& deployment, const std::vector<release::Metadata>& releases) {
-  for (const release::Metadata& metadata : releases) {
+  const std::optional<release::ReleaseRecord>& find_in_inventory(const std::string& release) {
+    auto known = asked_.find(release);
+    if (known == asked_.end()) {
+      std::optional<release::ReleaseRecord> found;
+      if (const Result<release::ReleaseQuery> query = release::parse_release_query(release); query) {
+        if (Result<release::ReleaseRecord> record = context_.resolve(query.value()); record) found = record.value();
+      }
+      known = asked_.emplace(release, std::move(found)).first;
+    }
+    return known->second;
+  }
+
+  const QueryContext& context_;
+  std::map<std::string, std::optional<release::ReleaseRecord>> asked_;
+};
+
+void mask_sensitive(state::Deployment& deployment, const FamilyReleases& releases) {
+  if (!releases.is_complete) {
+    mask_all(deployment.inputs);
+    for (auto& [name, stage] : deployment.stages) {
+      mask_all(stage.inputs);
+      mask_all(stage.calculated_inputs);
+      mask_all(stage.calculated_outputs);
+    }
+  }
+  for (const release::Metadata& metadata : releases.known) {
     for (const release::Variable& input : metadata.inputs) {
       if (!is_secret(input)) continue;
       mask(deployment.inputs, input.id);
@@ -264,23 +314,22 @@ void mask_sensitive(state::Deployment& deployment, const std::vector<release::Me
 }
 
 /// A dependency is given the values of whoever is above it: what one of a family calls sensitive is hidden in all.
-Result<std::map<std::string, std::vector<release::Metadata>>> releases_of_families(
-    const std::map<std::string, state::Deployment>& deployments, const QueryContext& context) {
-  std::map<std::string, std::vector<release::Metadata>> families;
+Result<std::map<std::string, FamilyReleases>> releases_of_families(
+    const std::map<std::string, state::Deployment>& deployments, ReleaseFinder& finder) {
+  std::map<std::string, FamilyReleases> families;
   for (const auto& [name, deployment] : deployments) {
-    TRY(std::vector<release::Metadata> releases, releases_of(deployment, context));
-    std::ranges::move(releases, std::back_inserter(families[state::root_of(name)]));
+    TRYV(finder.add_releases(deployment, families[state::root_of(name)]));
   }
   return families;
 }
 
 /// An environment's inputs are those of its deployments: what one of them calls sensitive is hidden.
-Result<> mask_sensitive(state::EnvironmentState& whole, const QueryContext& context) {
-  TRY(const auto families, releases_of_families(whole.deployments, context));
-  for (auto& [name, deployment] : whole.deployments) {
-    const std::vector<release::Metadata>& releases = families.at(state::root_of(name));
-    mask_sensitive(deployment, releases);
-    for (const release::Metadata& metadata : releases) {
+Result<> mask_sensitive(state::EnvironmentState& whole, ReleaseFinder& finder) {
+  TRY(const auto families, releases_of_families(whole.deployments, finder));
+  for (auto& [name, deployment] : whole.deployments) mask_sensitive(deployment, families.at(state::root_of(name)));
+  for (const auto& [name, releases] : families) {
+    if (!releases.is_complete) mask_all(whole.environment.inputs);
+    for (const release::Metadata& metadata : releases.known) {
       for (const release::Variable& input : metadata.inputs) {
         if (is_secret(input)) mask(whole.environment.inputs, input.id);
       }
@@ -291,8 +340,9 @@ Result<> mask_sensitive(state::EnvironmentState& whole, const QueryContext& cont
 
 Result<Reply> export_state(const request::ExportState& asked, const QueryContext& context) {
   TRY(std::vector<state::EnvironmentState> environments, find_shown(context.state, asked));
+  ReleaseFinder finder(context);
   for (state::EnvironmentState& one : environments) {
-    TRYV(mask_sensitive(one, context));
+    TRYV(mask_sensitive(one, finder));
   }
   return Reply(reply::State{codec::project_to_state_json("escape", environments)});
 }
@@ -301,7 +351,8 @@ Result<Reply> show_deployment(const request::ShowDeployment& asked, const QueryC
   TRY(auto shown, find_shown(context.state, asked));
   const std::string root = state::root_of(asked.deployment);
   TRY(const auto family, find_shown(context.state, request::ShowDeployment{asked.environment, root}));
-  TRY(const auto families, releases_of_families(family, context));
+  ReleaseFinder finder(context);
+  TRY(const auto families, releases_of_families(family, finder));
   for (auto& [name, deployment] : shown) mask_sensitive(deployment, families.at(root));
   return Reply(reply::Deployment{codec::deployment_to_state_json(shown, asked.deployment)});
 }
@@ -316,22 +367,30 @@ Result<Reply> list_errands(const request::ListErrands& asked, const QueryContext
   }
   state::Deployment deployed = found->second;
   std::erase_if(deployed.stages, [](const auto& stage) { return stage.first != "deploy"; });
-  TRY(const std::vector<release::Metadata> releases, releases_of(deployed, context));
+  FamilyReleases releases;
+  TRYV(ReleaseFinder(context).add_releases(deployed, releases));
   reply::Errands errands;
-  if (releases.empty()) return Reply(std::move(errands));
-  const Value metadata = codec::metadata_to_value(releases.front());
+  if (releases.known.empty()) return Reply(std::move(errands));
+  const Value metadata = codec::metadata_to_value(releases.known.front());
   const Value* all = metadata.as_object()->find("errands");
   if (all && all->as_object()) errands.errands = *all->as_object();
   return Reply(std::move(errands));
 }
 
+/// What `ImportState` would bring.
+Result<Reply> preview_import(const request::ImportState& asked, const QueryContext& context) {
+  TRY(Import plan, plan_import(context.state, asked, digests_for(asked, context.resolve), "", context.now));
+  return Reply(std::move(plan.report));
+}
+
 Result<Reply> list_environments(const QueryContext& context) {
   std::map<std::string, reply::EnvironmentView> views;
+  ReleaseFinder finder(context);
   for (const auto& [name, environment] : context.state.environments) {
     state::EnvironmentState whole{environment, {}};
     if (!environment.inputs.empty()) {
       whole = environment_state(context.state, environment);
-      TRYV(mask_sensitive(whole, context));
+      TRYV(mask_sensitive(whole, finder));
     }
     views[name] = {.name = name,
                    .is_protected = environment.is_protected,
@@ -420,6 +479,14 @@ Result<std::optional<PastJob>> find_past(JobId number, const store::Reader& read
   return std::optional(std::move(past));
 }
 
+KnownDigests digests_for(const request::ImportState& asked, const ResolveRelease& resolve) {
+  return find_digests(asked, [&](const release::ReleaseId& id) -> Result<std::string> {
+    TRY(const release::ReleaseRecord record,
+        resolve(release::ReleaseQuery{id.application, release::Exact{id.version}}));
+    return record.sha256;
+  });
+}
+
 JobId root_of(const Job& job) { return job.parent != 0 ? job.parent : job.number; }
 
 Result<protocol::JobView> view_of(JobId number, const QueryContext& context) {
@@ -444,6 +511,7 @@ Result<Reply> answer(const protocol::Request& request, const QueryContext& conte
                         [&](const request::ListErrands& asked) { return list_errands(asked, context); },
                         [&](const request::ShowDeployment& asked) { return show_deployment(asked, context); },
                         [&](const request::ExportState& asked) { return export_state(asked, context); },
+                        [&](const request::ImportState& asked) { return preview_import(asked, context); },
                         [&](const request::DescribePromotion& asked) -> Result<Reply> {
                           TRY(reply::Promotion promotion, describe_promotion(context.state, asked));
                           return Reply(std::move(promotion));

@@ -223,9 +223,7 @@ Result<> Server::Impl::one_turn(Now now) {
 
   // 5. What the core asked the inventory for comes back as input of the next turn.
   for (Effects::Resolve& resolve : std::exchange(turn.resolve, {})) {
-    waiting.push_back(input::Resolved{
-        resolve.job, resolve_all(resolve.query, resolve.also,
-                                 [this](const release::ReleaseQuery& query) { return inventory->resolve(query); })});
+    waiting.push_back(input::Resolved{resolve.job, resolve_all(resolve.query, resolve.also, resolver())});
   }
   turn = {};
   return ok();
@@ -260,6 +258,11 @@ void Server::Impl::collect(Now now) {
 /// What an input needs of the database, looked up when its turn has come.
 void Server::Impl::look_up(Input& input) {
   auto* asked = std::get_if<input::ClientMessage>(&input);
+  if (const auto* state = asked ? std::get_if<request::ImportState>(&asked->request) : nullptr) {
+    const Principal* by = core->principal_of(asked->key);
+    if (by && check_allowed(*by, asked->request)) asked->digests = digests_for(*state, resolver());
+    return;
+  }
   const auto* retry = asked ? std::get_if<request::RetryJob>(&asked->request) : nullptr;
   if (!retry) return;
   Result<std::optional<PastJob>> past = find_past(retry->job, *database, turn.changes);

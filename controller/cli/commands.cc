@@ -30,6 +30,7 @@ constexpr std::array all_commands{
     Command{"state", "create", "Say which release a deployment should have, without running anything",
             describe_state_create},
     Command{"state", "export", "The whole state in the original's JSON", describe_state_export},
+    Command{"state", "import", "Take over a state file of the original", describe_state_import},
     Command{"state", "show-providers", "Providers of an environment", describe_state_providers},
     Command{"inventory", "query", "Projects, applications, versions and releases", describe_inventory_query},
     Command{"pull", "", "Unpack releases below ./deps, with all that they need", describe_pull},

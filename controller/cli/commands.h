@@ -51,6 +51,7 @@ void describe_state_list(Syntax& syntax);
 void describe_state_show(Syntax& syntax);
 void describe_state_create(Syntax& syntax);
 void describe_state_export(Syntax& syntax);
+void describe_state_import(Syntax& syntax);
 void describe_state_providers(Syntax& syntax);
 void describe_inventory_query(Syntax& syntax);
 void describe_jobs_list(Syntax& syntax);

@@ -144,6 +144,7 @@ Result<int> promote(Invocation& run, const RunFlags& flags) {
   submit.deployment = names.to_deployment;
   submit.from_environment = names.from_environment;
   submit.from_deployment = names.from_deployment;
+  submit.release = promotion.release;
   submit.expected_sha256 = promotion.sha256;
   return run_job(run, std::move(submit));
 }

@@ -18,6 +18,7 @@ Value to_json_view(const protocol::EventView& event);
 Value to_json_view(const protocol::DeploymentCell& cell);
 Value to_json_view(const protocol::PlannedChange& change);
 Value to_json_view(const protocol::reply::EnvironmentView& environment);
+Value to_json_view(const protocol::reply::Imported& imported);
 Value list_of(const std::vector<std::string>& texts);
 template <class View>
 Value list_of(const std::vector<View>& views) {

@@ -91,7 +91,7 @@ PlannedChange compare(const Candidate& candidate, bool refresh) {
   if (stage.last_ok->version != to) {
     return action(candidate, "deploy", to, fmt::format("runs {}, wanted {}", stage.last_ok->version, to));
   }
-  if (stage.last_ok->sha256 != record.sha256) {
+  if (!may_be_same(*stage.last_ok, {to, record.sha256})) {
     return action(candidate, "deploy", to, "runs files of a workspace or another package of that version");
   }
   if (!changed.value().empty())

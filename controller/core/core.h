@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "controller/core/import.h"
 #include "controller/core/model.h"
 #include "protocol/messages/agent.h"
 #include "protocol/messages/client.h"
@@ -61,6 +62,7 @@ struct ClientMessage {
   std::string request_id;
   protocol::Request request;
   std::optional<PastJob> past{};  ///< RetryJob: the job as it settled, which the shell looks up
+  KnownDigests digests{};         ///< ImportState: likewise (`find_digests`)
 };
 /// The inventory's answer to effects.resolve.
 /// With a query the first is the answer to it; the others, in any order, are what was asked for by id and all that

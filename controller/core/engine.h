@@ -66,6 +66,8 @@ struct Core::Impl {
   Result<protocol::Reply> apply_environment(const Principal& by, const protocol::request::ApplyEnvironment& asked);
   Result<protocol::Reply> remove_environment(const Principal& by, const protocol::request::RemoveEnvironment& asked);
   Result<protocol::Reply> create_deployment(const Principal& by, const protocol::request::CreateDeployment& asked);
+  Result<protocol::Reply> import_state(const Principal& by, const protocol::request::ImportState& asked,
+                                       const KnownDigests& digests);
   void make_environment(const Principal& by, const std::string& name, bool is_trial);
   Result<> check_desired(const DeploymentKey& key, std::string_view query) const;
   void set_desired(const Principal& by, const DeploymentKey& key, const std::string& query);
@@ -101,6 +103,7 @@ struct Core::Impl {
   void take_releases(JobId number, std::vector<release::ReleaseRecord> records);
   void aim_at_deployed(JobId number);
   void resolve(const Job& job);
+  void take_digest(const Job& job);
   void log_next_part(const Job& job);
   void succeed(JobId number);
   void fail_job(JobId number, Error error, std::string_view last_output = {});

@@ -24,6 +24,7 @@ Result<protocol::Reply> Core::Impl::answer(const Principal& by, const input::Cli
                         [&](const request::CreateDeployment& r) { return create_deployment(by, r); },
                         [&](const request::ShowDeployment& r) { return reveal(by, r); },
                         [&](const request::ExportState& r) { return reveal(by, r); },
+                        [&](const request::ImportState& r) { return import_state(by, r, got.digests); },
                         [&](const auto&) -> Result<protocol::Reply> {
                           return fail(ErrorKind::internal, fmt::format("'{}' changes nothing and is not answered here.",
                                                                        protocol::word_of(got.request)));

@@ -305,7 +305,7 @@ Result<> Core::Impl::add_providers(const Job& job, std::vector<Unit>& units) {
       const state::StageRecord* stage = row ? find_stage(state, {job.environment, deployment}, "deploy") : nullptr;
       // Only a destroy or an errand comes here with one that is gone: it goes on without its activation.
       if (!stage || !may_provide(*stage) || stage->release.version.empty()) continue;
-      if (stage->release.sha256.empty()) {
+      if (stage->release.sha256.empty() && !stage->release.lacks_digest) {
         return fail(
             ErrorKind::refused,
             fmt::format("The provider {} runs unreleased files of a workspace, which no agent can fetch.", deployment),

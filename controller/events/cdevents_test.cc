@@ -48,7 +48,7 @@ std::vector<protocol::EventView> one_of_each() {
   }
   for (const char* kind : {"deployment.deployed", "deployment.upgraded", "deployment.rolledback", "deployment.tested",
                            "deployment.verified", "deployment.destroyed", "deployment.removed", "deployment.failed",
-                           "deployment.desired"}) {
+                           "deployment.desired", "deployment.imported"}) {
     all.push_back(
         event(kind, {{"release", release_id}, {"sha256", "abcd"}, {"previous", "0.0.0"}, {"promoted_from", "test"}}));
   }
@@ -110,6 +110,7 @@ TEST(CdEvents, EveryKindHasItsType) {
       {"deployment.removed", "dev.cdevents.service.removed.0.3.0"},
       {"deployment.tested", "dev.cdevents.service.published.0.3.0"},
       {"deployment.failed", "dev.cdeventsx.escape-service.failed.0.1.0"},
+      {"deployment.imported", "dev.cdeventsx.escape-service.imported.0.1.0"},
       {"agent.lost", "dev.cdeventsx.escape-agent.lost.0.1.0"},
       {"principal.removed", "dev.cdeventsx.escape-principal.removed.0.1.0"},
       {"access.refused", "dev.cdeventsx.escape-access.refused.0.1.0"},

@@ -42,6 +42,7 @@ constexpr std::array rows{
     Row{"deployment.removed", "service.removed", About::service},
     Row{"deployment.failed", "escape-service.failed", About::service},
     Row{"deployment.desired", "escape-service.desired", About::service},
+    Row{"deployment.imported", "escape-service.imported", About::service},
     Row{"deployment.revealed", "escape-service.revealed", About::service},
     Row{"agent.enrolled", "escape-agent.enrolled", About::agent},
     Row{"agent.connected", "escape-agent.connected", About::agent},

@@ -268,6 +268,14 @@ struct ExportState {
   std::string environment;  ///< empty: all
   bool reveal = false;      ///< as for ShowDeployment
 };
+/// Takes over what a state file of the original (or `state export`) holds, in one commit, or nothing of it. With
+/// `dry_run` it is told what would come, and nothing changes.
+struct ImportState {
+  Value state;              ///< the project object
+  std::string environment;  ///< empty: all
+  bool dry_run = false;
+  bool replace = false;  ///< deployments that are there already give way; otherwise they are a refusal
+};
 struct CreateDeployment {
   std::string environment, deployment, release;
   Value::Object inputs;
@@ -294,7 +302,7 @@ using Request =
                  request::RemovePrincipal, request::ListEnvironments, request::ApplyEnvironment,
                  request::RemoveEnvironment, request::ListDeployments, request::ShowDeployment, request::ExportState,
                  request::CreateDeployment, request::ListEvents, request::InventoryToken, request::RetryJob,
-                 request::ResolveJob, request::ListErrands>;
+                 request::ResolveJob, request::ListErrands, request::ImportState>;
 
 // Replies.
 
@@ -395,13 +403,28 @@ struct Failed {
 struct Errands {
   Value::Object errands;  ///< by name, as in release.json
 };
+/// What came in, or would: the deployments at the root, each with how many stand below it.
+struct Imported {
+  struct Item {
+    std::string environment, deployment;
+    std::string release;  ///< "project/name-v1.0" of the deploy stage, else of the build stage; or without version
+    std::string status;   ///< a StatusCode word
+    int below = 0;
+    bool replaces = false;
+  };
+  std::vector<Item> deployments;
+  std::vector<std::string> unknown_releases;  ///< not found in the inventory: known by their versions alone
+  std::vector<std::string> remarks;           ///< what was left out or reads otherwise now, a sentence each
+  bool dry_run = false;
+};
 
 }  // namespace reply
 
-using Reply = std::variant<reply::Hello, reply::Enrolled, reply::JobMade, reply::Promotion, reply::ConvergePlan,
-                           reply::Jobs, reply::Job, reply::LogBatch, reply::JobDone, reply::Done, reply::Agents,
-                           reply::Invitation, reply::Principals, reply::Environments, reply::Deployments,
-                           reply::Deployment, reply::State, reply::Events, reply::Token, reply::Failed, reply::Errands>;
+using Reply =
+    std::variant<reply::Hello, reply::Enrolled, reply::JobMade, reply::Promotion, reply::ConvergePlan, reply::Jobs,
+                 reply::Job, reply::LogBatch, reply::JobDone, reply::Done, reply::Agents, reply::Invitation,
+                 reply::Principals, reply::Environments, reply::Deployments, reply::Deployment, reply::State,
+                 reply::Events, reply::Token, reply::Failed, reply::Errands, reply::Imported>;
 
 /// Client → controller.
 struct ClientRequest {

@@ -455,6 +455,13 @@ void describe(V& visit, ListErrands& r) {
   visit.required("deployment", r.deployment);
 }
 template <class V>
+void describe(V& visit, ImportState& r) {
+  visit.required("state", r.state);
+  visit("environment", r.environment);
+  visit("dry_run", r.dry_run);
+  visit("replace", r.replace);
+}
+template <class V>
 void describe(V& visit, ListEvents& r) {
   visit("since", r.since);
   visit("limit", r.limit);
@@ -584,6 +591,22 @@ void describe(V& visit, Failed& r) {
 template <class V>
 void describe(V& visit, Errands& r) {
   visit("errands", r.errands);
+}
+template <class V>
+void describe(V& visit, Imported::Item& i) {
+  visit.required("environment", i.environment);
+  visit.required("deployment", i.deployment);
+  visit("release", i.release);
+  visit("status", i.status);
+  visit("below", i.below);
+  visit("replaces", i.replaces);
+}
+template <class V>
+void describe(V& visit, Imported& r) {
+  visit("deployments", r.deployments);
+  visit("unknown_releases", r.unknown_releases);
+  visit("remarks", r.remarks);
+  visit("dry_run", r.dry_run);
 }
 
 }  // namespace escape::protocol::reply

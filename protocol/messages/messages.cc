@@ -162,7 +162,7 @@ bool changes_something(const Request& request) {
           [](const request::ExportState& r) { return r.reveal; }, [](const request::CreateDeployment&) { return true; },
           [](const request::ListEvents&) { return false; }, [](const request::InventoryToken&) { return false; },
           [](const request::RetryJob&) { return true; }, [](const request::ResolveJob&) { return true; },
-          [](const request::ListErrands&) { return false; }},
+          [](const request::ListErrands&) { return false; }, [](const request::ImportState& r) { return !r.dry_run; }},
       request);
 }
 

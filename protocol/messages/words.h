@@ -106,6 +106,8 @@ template <>
 inline constexpr std::string_view word<request::ResolveJob> = "resolve_job";
 template <>
 inline constexpr std::string_view word<request::ListErrands> = "list_errands";
+template <>
+inline constexpr std::string_view word<request::ImportState> = "import_state";
 
 template <>
 inline constexpr std::string_view word<reply::Hello> = "hello";
@@ -147,6 +149,8 @@ template <>
 inline constexpr std::string_view word<reply::Token> = "token";
 template <>
 inline constexpr std::string_view word<reply::Errands> = "errands";
+template <>
+inline constexpr std::string_view word<reply::Imported> = "imported";
 template <>
 inline constexpr std::string_view word<reply::Failed> = "failed";
 
