@@ -120,6 +120,9 @@ class OwnInventory : public InventoryPort {
       if (!rows.value().empty() && write.job.published) {
         decided.published.push_back({write.job.published->record, write.job.published->principal});
       }
+      if (const http::TagChange* change = write.job.tagged.get(); change && change->from != change->to) {
+        decided.tagged.push_back({change->application, change->tag, change->from, change->to, change->principal});
+      }
       std::ranges::move(rows.value(), std::back_inserter(decided.rows));
       decided.waiting.push_back(std::move(write.done));
     }

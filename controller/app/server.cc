@@ -206,6 +206,9 @@ Result<> Server::Impl::one_turn(Now now) {
   if (wake_at && *wake_at <= now.steady) decide(input::Tick{}, now);
   released = inventory->decide_writes();
   for (Published& published : released.published) decide(input::Published{published.record, published.by}, now);
+  for (Tagged& tagged : released.tagged) {
+    decide(input::Tagged{tagged.application, tagged.tag, tagged.from, tagged.to, tagged.by}, now);
+  }
 
   // 3. One batch, one sync. If it fails the memory is ahead of the disk and of no use any more.
   pass_fault_points("controller.before_commit");

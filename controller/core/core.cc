@@ -108,6 +108,17 @@ void Core::Impl::on_input(const input::Published& got) {
        {{"release", to_string(got.record.id)}, {"sha256", got.record.sha256}, {"size", got.record.size}});
 }
 
+void Core::Impl::on_input(const input::Tagged& got) {
+  const bool is_removed = got.to.empty();
+  const std::string application = to_string(got.application);
+  Value::Object data{{"application", application},
+                     {"tag", got.tag},
+                     {"release", application + "-v" + (is_removed ? got.from : got.to)}};
+  if (!got.from.empty()) data.set("from", got.from);
+  if (!is_removed) data.set("to", got.to);
+  tell(is_removed ? "release.untagged" : "release.tagged", got.by, {}, 0, std::move(data));
+}
+
 void Core::Impl::on_input(const input::Tick&) {
   bool anything = false;
   while (std::optional<TimerKey> due = timers.take_due(now.steady)) {

@@ -77,6 +77,15 @@ struct Published {
   release::ReleaseRecord record;
   std::string by;
 };
+/// A tag was set, moved or taken off in the controller's own inventory (committed with this): tells it in the event
+/// log, "release.tagged" or "release.untagged".
+struct Tagged {
+  release::ApplicationId application;
+  std::string tag;
+  std::string from;  ///< version; empty: the tag is new
+  std::string to;    ///< version; empty: it was taken off
+  std::string by;
+};
 /// The transport could not deliver to that session (its connection is gone).
 struct SessionGone {
   SessionId session = 0;
@@ -96,7 +105,7 @@ struct Recovered {
 
 }  // namespace input
 
-using Input = std::variant<input::AgentMessage, input::ClientMessage, input::Resolved, input::Published,
+using Input = std::variant<input::AgentMessage, input::ClientMessage, input::Resolved, input::Published, input::Tagged,
                            input::SessionGone, input::Tick, input::Started, input::Resumed, input::Recovered>;
 
 /// What must happen because of one input. Carried out in this order, in one place: write (one synced batch per loop

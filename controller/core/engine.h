@@ -43,6 +43,7 @@ struct Core::Impl {
   void on_input(const input::ClientMessage& got);
   void on_input(const input::Resolved& got);
   void on_input(const input::Published& got);
+  void on_input(const input::Tagged& got);
   void on_input(const input::SessionGone& got);
   void on_input(const input::Tick&);
   void on_input(const input::Started&);

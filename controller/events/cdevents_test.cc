@@ -35,6 +35,9 @@ std::vector<protocol::EventView> one_of_each() {
   for (const char* kind : {"environment.created", "environment.modified", "environment.removed"})
     all.push_back(event(kind));
   all.push_back(event("release.published", {{"release", release_id}, {"sha256", "abcd"}, {"size", 12}}));
+  for (const char* kind : {"release.tagged", "release.untagged"}) {
+    all.push_back(event(kind, {{"application", "quickstart/hello-world"}, {"tag", "stable"}, {"release", release_id}}));
+  }
   for (const char* kind : {"job.queued", "job.started"}) all.push_back(event(kind, {{"kind", "deploy"}}));
   all.push_back(event("job.settled", {{"kind", "deploy"}, {"outcome", "failed"}, {"message", "m"}}));
   for (const char* kind : {"job.cancel_requested", "job.retried", "job.resolved"}) all.push_back(event(kind));
@@ -97,6 +100,8 @@ TEST(CdEvents, EveryKindHasItsType) {
       {"environment.modified", "dev.cdevents.environment.modified.0.3.0"},
       {"environment.removed", "dev.cdevents.environment.deleted.0.3.0"},
       {"release.published", "dev.cdevents.artifact.published.0.3.0"},
+      {"release.tagged", "dev.cdeventsx.escape-artifact.tagged.0.1.0"},
+      {"release.untagged", "dev.cdeventsx.escape-artifact.untagged.0.1.0"},
       {"job.queued", "dev.cdevents.pipelinerun.queued.0.3.0"},
       {"job.started", "dev.cdevents.pipelinerun.started.0.3.0"},
       {"job.settled", "dev.cdevents.pipelinerun.finished.0.3.0"},

@@ -20,6 +20,8 @@ constexpr std::array rows{
     Row{"environment.removed", "environment.deleted", About::environment},
     Row{"environment.revealed", "escape-environment.revealed", About::environment},
     Row{"release.published", "artifact.published", About::artifact},
+    Row{"release.tagged", "escape-artifact.tagged", About::artifact},
+    Row{"release.untagged", "escape-artifact.untagged", About::artifact},
     Row{"job.queued", "pipelinerun.queued", About::job},
     Row{"job.started", "pipelinerun.started", About::job},
     Row{"job.settled", "pipelinerun.finished", About::job},
