@@ -7,6 +7,7 @@
 #include "controller/store/rows.h"
 #include "protocol/session/token.h"
 #include "shared/base/crypto.h"
+#include "shared/base/fault_point.h"
 #include "shared/base/log.h"
 #include "shared/base/text.h"
 #include "shared/io/files.h"
@@ -287,7 +288,10 @@ void Server::Impl::decide(const Input& input, Now now) {
 Result<> Server::Impl::commit() {
   std::vector<store::Write> batch = std::move(released.rows);
   for (const Change& change : turn.changes) store::append_writes(change, batch, database->seal_keys());
+  const bool publishes = has_fault_points() && !released.published.empty();
+  if (publishes) fault_point("controller.before_commit_release");
   const Result<> committed = batch.empty() ? ok() : database->commit(batch);
+  if (publishes) fault_point("controller.after_commit_release");
   for (const auto& tell : released.waiting) tell(committed);
   released = {};
   return committed;
