@@ -54,6 +54,14 @@ std::string fingerprint(std::string_view public_key) {
   return fmt::format("{:.4}-{:.4}-{:.4}-{:.4}", hex, hex.substr(4), hex.substr(8), hex.substr(12));
 }
 
+std::string keyed_digest(std::string_view key, std::string_view text) {
+  CHECK(key.size() >= crypto_generichash_KEYBYTES_MIN && key.size() <= crypto_generichash_KEYBYTES_MAX);
+  start_sodium();
+  std::string hash(crypto_generichash_BYTES, '\0');
+  crypto_generichash(raw(hash), hash.size(), raw(text), text.size(), raw(key), key.size());
+  return to_hex(hash);
+}
+
 std::string to_base64url(std::string_view bytes) {
   std::string text(sodium_base64_encoded_len(bytes.size(), base64_variant), '\0');
   sodium_bin2base64(text.data(), text.size(), raw(bytes), bytes.size(), base64_variant);

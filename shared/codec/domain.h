@@ -92,6 +92,12 @@ void describe(V& visit, ExecStage& s) {
   visit("script", s.script);
 }
 template <class V>
+void describe(V& visit, SeenFile& f) {
+  visit("kind", f.kind);
+  visit("text", f.text);
+  visit("trouble", f.trouble);
+}
+template <class V>
 void describe(V& visit, Download& d) {
   visit.required("url", d.url);
   visit.required("dest", d.dest);

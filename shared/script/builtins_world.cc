@@ -19,7 +19,10 @@ Result<Host*> host_of(const Invocation& call) {
 Result<Host::PathKind> look_at(const Invocation& call) {
   TRY(const std::string_view path, call.text(0));
   TRY(Host* const host, host_of(call));
-  return host->look_at(std::string(path));
+  Result<Host::PathKind> kind = host->look_at(std::string(path));
+  if (kind) return kind;
+  return fail(ErrorKind::bad_data, fmt::format("Error in call to {}: {}", call.name(), kind.error().message),
+              kind.error().hint);
 }
 
 }  // namespace
