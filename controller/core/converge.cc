@@ -33,9 +33,14 @@ Result<std::vector<std::string>> changed_inputs(const Candidate& candidate, cons
     }
     return nullptr;
   };
+  ValueFiles files(candidate.desired->record.value().seen, candidate.state.instance);
   const Surroundings around{
-      key.environment, key.deployment, &candidate.stage, candidate.stage.status.updated_at,
-      others_around(candidate.state, find, metadata, release::Scope::deploy, key, "deploy", candidate.stage.providers)};
+      key.environment,
+      key.deployment,
+      &candidate.stage,
+      candidate.stage.status.updated_at,
+      others_around(candidate.state, find, metadata, release::Scope::deploy, key, "deploy", candidate.stage.providers),
+      &files};
   static const Value::Object nothing;
   TRY(const Value::Object wanted, calculate_inputs(metadata, release::Scope::deploy,
                                                    {candidate.environment ? &candidate.environment->inputs : &nothing,

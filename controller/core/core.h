@@ -15,6 +15,7 @@
 #include "protocol/messages/client.h"
 #include "shared/base/result.h"
 #include "shared/base/time.h"
+#include "shared/script/script.h"
 
 namespace escape::controller {
 
@@ -166,6 +167,7 @@ struct Surroundings {
   const state::StageRecord* record = nullptr;
   Timestamp now{};
   Value::Object others{};
+  script::Host* files = nullptr;  ///< of the release (value_files.h); null: its expressions see none
 };
 /// The dependencies and providers of a deployment, under every name that its expressions know them by, as they are now.
 /// `stage`: the record of the whole job; `providers`: consumer's variable → deployment; `find`: the releases that are
@@ -202,10 +204,9 @@ Result<Value::Object> calculate_outputs(const release::Metadata& metadata, relea
                                         const Surroundings& around);
 /// A template with its mapping evaluated. Error: bad_data "Failed to compile template F: Error in template 'F' mapping
 /// key 'k': …".
-Result<protocol::TemplateToRender> evaluate_template(const release::Template& one, const Value::Object& globals,
-                                                     Timestamp now);
+Result<protocol::TemplateToRender> evaluate_template(const release::Template& one, const script::Context& context);
 /// cmd, args and script of a step, evaluated. Error: bad_data "Expression '…' did not return a string value".
-Result<release::ExecStage> evaluate_stage(const release::ExecStage& stage, const Value::Object& globals, Timestamp now);
+Result<release::ExecStage> evaluate_stage(const release::ExecStage& stage, const script::Context& context);
 
 /// Carries out Effects::Resolve with an inventory that answers one query at a time: the shells' part of it. Errors:
 /// those of `resolve`; not_found when a release needs one that is not there, naming both.

@@ -14,6 +14,7 @@
 #include "controller/core/reconcile.h"
 #include "controller/core/recorder.h"
 #include "controller/core/timers.h"
+#include "controller/core/value_files.h"
 #include "shared/release/metadata.h"
 
 /// The inside of the core. One struct, because every decision may touch any row; its functions are spread over one file
@@ -143,10 +144,13 @@ struct Core::Impl {
   InputSources sources_of(const Job& job, const Unit& unit, const std::string& stage,
                           const Value::Object* user = nullptr) const;
   Surroundings around(const Job& job, const Unit& unit, const release::Metadata& metadata, const std::string& stage,
-                      release::Scope scope) const;
+                      release::Scope scope, script::Host& files) const;
   std::pair<Value::Object, EarlyInputs> early_globals(const Job& job, const Unit& unit,
                                                       const release::Metadata& metadata, const std::string& stage,
-                                                      release::Scope scope) const;
+                                                      release::Scope scope, script::Host& files) const;
+  script::Context context_of(const Value::Object& globals, script::Host& files) const;
+  ValueFiles files_of(const Job& job, const Unit& unit) const;
+  FileTexts known_files(const Job& job, const ValueFiles& files) const;
 
   // steps.cc: a stage's record while its scripts run
   void advance(JobId number);
@@ -180,6 +184,7 @@ struct Core::Impl {
   void offer(TaskId id, SessionId session);
   protocol::Offer offer_of(const Task& task);
   Result<> fill_task(Task& task);
+  Result<> take_files(Task& task, const FileTexts& known) const;
   Result<> add_errand_variables(const Job& job, const release::Metadata& metadata, const Surroundings& surroundings,
                                 std::map<std::string, std::string>& variables, Value::Object& globals) const;
   Result<> check_abilities(const AgentId& agent, const protocol::Offer& offer) const;

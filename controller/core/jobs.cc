@@ -223,7 +223,7 @@ void Core::Impl::on_input(const input::Resolved& got) {
   job.release = to_string(record.id);
   job.sha256 = record.sha256;
   job.size = record.size;
-  rows.put(JobPlan{.job = got.job, .metadata = codec::metadata_to_value(record.metadata), .releases = {}, .units = {}});
+  rows.put(JobPlan{.job = got.job, .metadata = codec::metadata_to_value(record.metadata), .seen = record.seen});
   take_releases(got.job, {got.records.value().begin() + 1, got.records.value().end()});
   begin(got.job);
 }
@@ -235,7 +235,7 @@ void Core::Impl::take_releases(JobId number, std::vector<release::ReleaseRecord>
   for (release::ReleaseRecord& record : records) {
     const std::string id = to_string(record.id);
     if (std::ranges::find(plan.releases, id, &PlannedRelease::release) != plan.releases.end()) continue;
-    plan.releases.push_back({id, record.sha256, record.size, codec::metadata_to_value(record.metadata)});
+    plan.releases.push_back({id, record.sha256, record.size, codec::metadata_to_value(record.metadata), record.seen});
   }
   rows.put(std::move(plan));
   expansions.erase(number);

@@ -100,6 +100,7 @@ struct PlannedRelease {
   std::string sha256;
   std::uint64_t size = 0;
   Value metadata;  ///< release.json
+  release::SeenFiles seen{};
   friend bool operator==(const PlannedRelease&, const PlannedRelease&) = default;
 };
 
@@ -121,6 +122,7 @@ struct JobPlan {
   Value metadata;                          ///< release.json of the job's own release
   std::vector<PlannedRelease> releases{};  ///< the others
   std::vector<Unit> units{};               ///< the job's own first; empty: only that one
+  release::SeenFiles seen{};               ///< of the job's own release
   friend bool operator==(const JobPlan&, const JobPlan&) = default;
 };
 
@@ -144,6 +146,7 @@ struct Task {
   Value::Object outputs_before;
   release::ExecStage run;  ///< evaluated; kept for the same reason
   std::vector<protocol::TemplateToRender> templates;
+  std::map<std::string, std::string> files;  ///< path → text: what its values name (value_files.h)
   Timestamp started_at{}, ended_at{};
   std::string last_output;  ///< the end of the output, for the message when the step fails
   std::string host;         ///< hostname and boot of the agent's host when it took the task

@@ -85,7 +85,8 @@ Result<> Core::Impl::check_inputs(const Job& job) {
   const release::Metadata& metadata = all.metadata_of(0);
   const std::string stage = all.steps.front().stage;
   const release::Scope scope = scope_of(all.steps.front());
-  const EarlyInputs early = early_globals(job, all.units[0], metadata, stage, scope).second;
+  ValueFiles files = files_of(job, all.units[0]);
+  const EarlyInputs early = early_globals(job, all.units[0], metadata, stage, scope, files).second;
   for (const release::Variable& input : metadata.inputs) {
     auto failed = early.failed.find(input.id);
     if (failed != early.failed.end() && !comes_from_dependency(metadata, input.id)) return fail(failed->second);

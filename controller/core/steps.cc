@@ -205,8 +205,9 @@ Result<> Core::Impl::take_mapping(JobId number, const Step& step) {
   const release::Scope scope = scope_of(unit.parent, step.stage);
   const auto dependency = std::ranges::find(metadata.depends, unit.variable, &release::Dependency::variable);
   CHECK(dependency != metadata.depends.end());  // the unit was made from it
-  const auto [globals, early] = early_globals(job, parent, metadata, step.stage, scope);
-  const script::Context context{&globals, nullptr, now.wall.micros / 1'000'000};
+  ValueFiles files = files_of(job, parent);
+  const auto [globals, early] = early_globals(job, parent, metadata, step.stage, scope, files);
+  const script::Context context = context_of(globals, files);
   Value::Object mapping = dependency->mapping;
   const Value::Object& own = scope == release::Scope::build ? dependency->build_mapping : dependency->deploy_mapping;
   for (const auto& [id, value] : own) mapping.set(id, value);
@@ -228,7 +229,10 @@ Result<> Core::Impl::take_mapping(JobId number, const Step& step) {
         fmt::format("In the mapping of input '{}' of dependency '{}': {}", id, unit.variable, error.message);
     return fail(std::move(error));
   }
-  find_or_make_stage(key_of(job, unit), step.stage)->inputs = std::move(inputs);
+  FileTexts named = named_files(known_files(job, files), inputs);
+  state::StageRecord& stage = *find_or_make_stage(key_of(job, unit), step.stage);
+  stage.inputs = std::move(inputs);
+  stage.files.merge(named);
   return ok();
 }
 
@@ -240,8 +244,15 @@ Result<> Core::Impl::calculate(JobId number, const Step& step) {
   state::StageRecord& stage = *find_or_make_stage(key_of(job, unit), step.stage);
   rows.edit(number).previous_variables = previous_variables(stage);
   const release::Metadata& metadata = all.metadata_of(step.unit);
+  ValueFiles files = files_of(job, unit);
   TRY(stage.calculated_inputs, calculate_inputs(metadata, scope_of(step), sources_of(job, unit, step.stage),
-                                                around(job, unit, metadata, step.stage, scope_of(step))));
+                                                around(job, unit, metadata, step.stage, scope_of(step), files)));
+  const FileTexts known = known_files(job, files);
+  stage.files = named_files(known, stage.calculated_inputs);
+  stage.files.merge(named_files(known, stage.calculated_outputs));
+  std::vector<std::string_view> previous;
+  for (const auto& [name, text] : rows.state().jobs.at(number).previous_variables) previous.push_back(text);
+  stage.files.merge(named_files(known, previous));
   return ok();
 }
 
@@ -259,8 +270,10 @@ Result<> Core::Impl::leave(JobId number, const Step& step, const Task* task) {
       for (const auto& [id, value] : task->outputs) stage.calculated_outputs.set(id, value);
     }
     const release::Metadata& metadata = all.metadata_of(step.unit);
+    ValueFiles files = files_of(job, unit);
     TRY(Value::Object declared,
-        calculate_outputs(metadata, scope_of(step), around(job, unit, metadata, step.stage, scope_of(step))));
+        calculate_outputs(metadata, scope_of(step), around(job, unit, metadata, step.stage, scope_of(step), files)));
+    stage.files.merge(named_files(known_files(job, files), declared));
     for (const auto& [id, value] : stage.calculated_outputs) {
       if (!declared.contains(id)) {
         log(job, "warn", fmt::format("Warning: received unexpected output variable '{}'; it is dropped.", id));
@@ -307,6 +320,7 @@ void Core::Impl::finish_destroy(JobId number, const Step& step) {
   go(stage, StatusCode::empty, job);
   stage.calculated_inputs = {};
   stage.calculated_outputs = {};
+  stage.files.clear();
   stage.provides.clear();
   stage.last_ok.reset();
   for (std::uint32_t unit = 1; unit < all.units.size(); ++unit) {

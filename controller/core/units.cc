@@ -262,8 +262,9 @@ Result<std::map<std::string, std::string>> Core::Impl::evaluate_consumes(const J
   std::map<std::string, std::string> asked;
   const auto dependency = std::ranges::find(metadata.depends, units[unit].variable, &release::Dependency::variable);
   if (dependency == metadata.depends.end() || dependency->consumes.empty()) return asked;
-  const Value::Object globals = early_globals(job, parent, metadata, stage, scope).first;
-  const script::Context context{&globals, nullptr, now.wall.micros / 1'000'000};
+  ValueFiles files = files_of(job, parent);
+  const Value::Object globals = early_globals(job, parent, metadata, stage, scope, files).first;
+  const script::Context context = context_of(globals, files);
   for (const auto& [variable, text] : dependency->consumes) {
     Result<std::string> deployment = script::evaluate_to_text(text, context);
     if (!deployment) {

@@ -85,6 +85,7 @@ void describe(V& visit, PlannedRelease& r) {
   visit("sha256", r.sha256);
   visit("size", r.size);
   visit("metadata", r.metadata);
+  visit("seen", r.seen);
 }
 template <class V>
 void describe(V& visit, Unit& u) {
@@ -102,6 +103,7 @@ void describe(V& visit, JobPlan& p) {
   visit("metadata", p.metadata);
   visit("releases", p.releases);
   visit("units", p.units);
+  visit("seen", p.seen);
 }
 template <class V>
 void describe(V& visit, Task& t) {
@@ -123,6 +125,7 @@ void describe(V& visit, Task& t) {
   visit("outputs_before", t.outputs_before);
   visit("run", t.run);
   visit("templates", t.templates);
+  visit("files", t.files);
   visit("started_at", t.started_at);
   visit("ended_at", t.ended_at);
   visit("last_output", t.last_output);

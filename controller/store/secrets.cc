@@ -27,13 +27,16 @@ constexpr std::array secret_fields{
     SecretField{Table::deployments, "stages", "inputs"},
     SecretField{Table::deployments, "stages", "calculated_inputs"},
     SecretField{Table::deployments, "stages", "calculated_outputs"},
+    SecretField{Table::deployments, "stages", "files"},
     SecretField{Table::jobs, "", "inputs"},
     SecretField{Table::jobs, "", "previous_variables"},
+    SecretField{Table::jobs, "", "seen"},
     SecretField{Table::tasks, "", "outputs"},
     SecretField{Table::tasks, "", "variables"},
     SecretField{Table::tasks, "", "outputs_before"},
     SecretField{Table::tasks, "", "run"},
     SecretField{Table::tasks, "", "templates"},
+    SecretField{Table::tasks, "", "files"},
     SecretField{Table::requests, "", "reply"},
 };
 

@@ -11,6 +11,7 @@
 #include "shared/base/result.h"
 #include "shared/base/time.h"
 #include "shared/base/value.h"
+#include "shared/release/metadata.h"
 
 /// Every message between a person's command (or a monitoring tool) and the controller (PROTOCOL.md, "Clients").
 ///
@@ -182,6 +183,7 @@ struct Submit {
   std::vector<std::string> stages;  ///< destroy: {"build","deploy"} or one of them; empty = deploy
   std::map<std::string, std::string> providers{};  ///< -p: a consumer's variable → the deployment that provides for it
   std::string errand{};                            ///< errand: its name
+  release::SeenFiles seen{};  ///< workspace jobs: the files that the expressions of `metadata` read
 };
 struct DescribePromotion {
   std::string from_environment, from_deployment, to_environment, to_deployment;

@@ -335,6 +335,7 @@ void describe(V& visit, Submit& r) {
   visit("stages", r.stages);
   visit("providers", r.providers);
   visit("errand", r.errand);
+  visit("seen", r.seen);
 }
 template <class V>
 void describe(V& visit, DescribePromotion& r) {

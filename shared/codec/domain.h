@@ -56,6 +56,7 @@ void describe(V& visit, StageRecord& s) {
   visit("job", s.job);
   visit("providers", s.providers);
   visit("provides", s.provides);
+  visit("files", s.files);
 }
 template <class V>
 void describe(V& visit, DesiredRelease& d) {

@@ -30,6 +30,7 @@ struct StageRecord {
   JobId job = 0;                                   ///< the job that wrote this last
   std::map<std::string, std::string> providers{};  ///< a consumer's variable → the deployment that provides for it
   std::vector<std::string> provides{};             ///< interfaces of the release that this stage holds
+  std::map<std::string, std::string> files{};      ///< path → text: what the values name that `.file` made
   friend bool operator==(const StageRecord&, const StageRecord&) = default;
 };
 
