@@ -37,6 +37,7 @@ class InventoryPort {
   static Result<std::unique_ptr<InventoryPort>> make(const ServerOptions& options, store::Database& database);
   virtual ~InventoryPort() = default;
 
+  /// With the files that the release's expressions read (`seen`), which may mean to open its package.
   virtual Result<release::ReleaseRecord> resolve(const release::ReleaseQuery& query) = 0;
   /// What the agent is told to fetch.
   virtual std::string package_path(const protocol::PackageSource& package) = 0;

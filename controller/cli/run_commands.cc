@@ -46,6 +46,7 @@ Result<Submit> submission(JobKind kind, const RunFlags& flags) {
 void put_in_workspace(Submit& submit, const Workspace& workspace, const release::Metadata& metadata) {
   submit.workspace = workspace.folder();
   submit.metadata = codec::metadata_to_value(metadata);
+  submit.seen = workspace.see_files(metadata);
   submit.release = release_text(metadata);
 }
 

@@ -45,6 +45,7 @@ Result<Submit> workspace_job(JobKind kind, const ReleaseFlags& flags, const Work
   submit.deployment = flags.deployment;
   submit.workspace = workspace.folder();
   submit.metadata = codec::metadata_to_value(metadata);
+  submit.seen = workspace.see_files(metadata);
   submit.release = release_text(metadata);
   if (kind == JobKind::build || kind == JobKind::deploy) {
     TRY(submit.inputs, parse_values(flags.values));
