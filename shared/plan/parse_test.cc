@@ -216,6 +216,15 @@ TEST(Plan, MistakesAreShownWithPlaceAndExpectation) {
        "line 1, column 16: Error compiling 'build_inputs' variable: Invalid variable format 'PREVIOUS_x'. Variable is "
        "not "
        "allowed to start with 'PREVIOUS_'"},
+      {"inputs: [previous_x]",
+       "line 1, column 10: Error compiling input variable: Invalid variable format 'previous_x'. Variable is not "
+       "allowed to start with 'PREVIOUS_'"},
+      {"deploy_inputs: [1x]",
+       "line 1, column 17: Error compiling 'deploy_inputs' variable: Invalid variable format '1x'"},
+      {"build_outputs: [1x]",
+       "line 1, column 17: Error compiling 'build_outputs' variable: Invalid variable format '1x'"},
+      {"deploy_outputs: [1x]",
+       "line 1, column 18: Error compiling 'deploy_outputs' variable: Invalid variable format '1x'"},
       {"outputs: ['']",
        "line 1, column 11: Error compiling output variable: Expecting variable string, but got empty string."},
       {"inputs: [{id: a, type: dict}]",
