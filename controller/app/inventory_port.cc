@@ -159,14 +159,9 @@ class OwnInventory : public InventoryPort {
 class OtherInventory : public InventoryPort {
  public:
   OtherInventory(inventory::Client& client, const std::string& folder)
-      : client_(client), fetched_(io::join_path(folder, "seen-packages")) {}
+      : client_(client), seeing_(client, io::join_path(folder, "seen-packages")) {}
 
-  Result<release::ReleaseRecord> resolve(const release::ReleaseQuery& query) override {
-    TRY(release::ReleaseRecord record, client_.resolve(query));
-    record.seen = seen_.see(record, [&] { return client_.package_file(record, fetched_); });
-    if (!record.seen.empty()) (void)io::remove_all(fetched_);  // agents have caches of their own
-    return record;
-  }
+  Result<release::ReleaseRecord> resolve(const release::ReleaseQuery& query) override { return seeing_.resolve(query); }
   std::string package_path(const protocol::PackageSource& package) override {
     Result<release::ReleaseId> id = release::parse_release_id(package.release);
     if (!id) return package.path;
@@ -185,8 +180,7 @@ class OtherInventory : public InventoryPort {
 
  private:
   inventory::Client& client_;
-  std::string fetched_;
-  SeenPackages seen_;
+  SeeingClient seeing_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "shared/io/archive.h"
+#include "shared/io/files.h"
 #include "shared/plan/package_files.h"
 #include "shared/plan/seen_files.h"
 
@@ -76,6 +77,13 @@ release::SeenFiles SeenPackages::see(const release::ReleaseRecord& record,
   if (seen.empty() || record.sha256.empty() || std::ranges::any_of(seen, has_trouble)) return seen;
   if (by_sha256_.size() == most_packages) by_sha256_.clear();
   return by_sha256_[record.sha256] = std::move(seen);
+}
+
+Result<release::ReleaseRecord> SeeingClient::resolve(const release::ReleaseQuery& query) {
+  TRY(release::ReleaseRecord record, client_.resolve(query));
+  record.seen = seen_.see(record, [&] { return client_.package_file(record, folder_); });
+  if (!record.seen.empty()) (void)io::remove_all(folder_);
+  return record;
 }
 
 }  // namespace escape::controller

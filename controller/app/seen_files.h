@@ -3,7 +3,9 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 
+#include "controller/inventory/inventory.h"
 #include "shared/base/result.h"
 #include "shared/release/metadata.h"
 
@@ -25,6 +27,19 @@ class SeenPackages {
   /// Each at most plan::most_seen_bytes: 16 MiB.
   static constexpr std::size_t most_packages = 32;
   std::map<std::string, release::SeenFiles> by_sha256_;
+};
+
+/// Resolves releases of somebody else's inventory, each with what its expressions read. A package that is elsewhere is
+/// fetched into `folder` for that and removed again: agents have caches of their own. Thread: one.
+class SeeingClient {
+ public:
+  SeeingClient(inventory::Client& client, std::string folder) : client_(client), folder_(std::move(folder)) {}
+  Result<release::ReleaseRecord> resolve(const release::ReleaseQuery& query);
+
+ private:
+  inventory::Client& client_;
+  std::string folder_;
+  SeenPackages seen_;
 };
 
 }  // namespace escape::controller
