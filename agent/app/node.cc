@@ -1,5 +1,7 @@
 #include "agent/app/node.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <deque>
@@ -23,6 +25,7 @@
 #include "shared/base/log.h"
 #include "shared/base/overloaded.h"
 #include "shared/base/text.h"
+#include "shared/io/beneath.h"
 #include "shared/io/http_client.h"
 #include "shared/io/service.h"
 
@@ -121,6 +124,7 @@ struct Node::Impl {
   void prepare(const TaskKey& key);
   packages::Preparation preparation_of(const protocol::Offer& offer) const;
   void forget(const TaskKey& key);
+  void remove_value_files(const TaskKey& key) const;
 
   void watch_descriptors();
   Millis time_to_next_deadline() const;
@@ -293,6 +297,7 @@ Result<> Node::Impl::work_off_inputs() {
   while (!unwritten && !inputs.empty()) {
     const Input input = std::move(inputs.front());
     inputs.pop_front();
+    if (const auto* ended = std::get_if<input::Ended>(&input)) remove_value_files(ended->key);
     Effects effects = core->on(input, read_clocks());
     core_wake_at = effects.wake_at;
     if (!effects.ignored.empty()) log_debug("nothing to do: {}", effects.ignored);
@@ -347,6 +352,7 @@ Result<> Node::Impl::write(const JournalWrite& write) {
                         },
                         [&](const journal_write::KeepResult& keep) {
                           fetcher.cancel(keep.key);
+                          remove_value_files(keep.key);
                           fault_point("agent.before_keep_result");
                           Result<> kept = journal->keep_result(keep.key, keep.result);
                           fault_point("agent.after_keep_result");
@@ -457,6 +463,33 @@ void Node::Impl::forget(const TaskKey& key) {
   runs.forget(key);
   fetcher.cancel(key);
   std::erase(wait_for_inventory, key);
+}
+
+/// What was written of values for a task that has ended. Another task in the same folder may need the same text: a
+/// provider's for two of its consumers at once.
+void Node::Impl::remove_value_files(const TaskKey& key) const {
+  const Held* ended = core->find(key);
+  if (!ended) return;
+  const auto folder_of = [&](const protocol::Offer& offer) {
+    return packages.working_folder({offer.environment, offer.deployment, offer.package, {}, {}});
+  };
+  std::set<std::string> paths;
+  for (const protocol::FileToWrite& file : ended->offer.files) {
+    if (file.path.starts_with(protocol::value_files_folder)) paths.insert(file.path);
+  }
+  const Result<std::string> folder = folder_of(ended->offer);
+  if (paths.empty() || !folder) return;
+  for (const protocol::HeldTask& held : core->holds()) {
+    if (held.phase == protocol::AgentTaskPhase::finished || TaskKey{held.task, held.attempt} == key) continue;
+    const protocol::Offer& other = core->find({held.task, held.attempt})->offer;
+    const Result<std::string> its_folder = folder_of(other);
+    if (!its_folder || its_folder.value() != folder.value()) continue;
+    for (const protocol::FileToWrite& file : other.files) paths.erase(file.path);
+  }
+  for (const std::string& path : paths) {
+    const Result<io::Place> place = io::Place::find(folder.value(), path);
+    if (place) (void)::unlinkat(place.value().folder(), place.value().name().c_str(), 0);
+  }
 }
 
 void Node::Impl::watch_descriptors() {

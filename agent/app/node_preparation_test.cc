@@ -86,6 +86,42 @@ TEST_F(AgentPreparation, WithoutAScriptAFilledFolderIsAll) {
   EXPECT_EQ(wait_for_end(&output).outcome, TaskOutcome::ok) << "nothing is nothing to fail at";
 }
 
+TEST_F(AgentPreparation, FilesOfValuesAreThereForTheScriptAndGoneAfterIt) {
+  start();
+  greet();
+  protocol::Offer offer = workspace_offer("stat -c %a \"$INPUT_a\"; cat \"$INPUT_a\"");
+  const std::string a(std::string(protocol::value_files_folder) + "a");
+  offer.files = {{a, "of a\n"}, {"made", "x"}};
+  offer.variables = {{"INPUT_a", a}};
+  controller->send(offer);
+  EXPECT_EQ(wait_for_end(&output).outcome, TaskOutcome::ok);
+  EXPECT_EQ(output, "600\nof a\n");
+  EXPECT_FALSE(io::exists(work + "/" + a));
+  EXPECT_TRUE(io::exists(work + "/made"));
+
+  offer.task = {2, 0};
+  offer.run = {};
+  controller->send(offer);
+  EXPECT_EQ(wait_for_end(&output).outcome, TaskOutcome::ok);
+  EXPECT_FALSE(io::exists(work + "/" + a)) << "nor after a step without script";
+
+  // Two at once in one folder: the first to end leaves what the other needs.
+  offer.task = {3, 0};
+  offer.run.inline_script = "until [ -e go ]; do sleep 0.01; done; cat \"$INPUT_a\"";
+  controller->send(offer);
+  (void)controller->wait_for<protocol::Accepted>();
+  protocol::Offer other = offer;
+  other.task = {4, 0};
+  other.run.inline_script = "true";
+  controller->send(other);
+  EXPECT_EQ(wait_for_end(&output).task, other.task);
+  EXPECT_TRUE(io::exists(work + "/" + a));
+  ASSERT_TRUE(io::write_file(work + "/go", ""));
+  EXPECT_EQ(wait_for_end(&output).outcome, TaskOutcome::ok);
+  EXPECT_EQ(output, "of a\n");
+  EXPECT_FALSE(io::exists(work + "/" + a));
+}
+
 TEST_F(AgentPreparation, WhatFailsIsToldAndNothingIsStarted) {
   Server server({reply("404 Not Found", "no"), reply("404 Not Found", "no")});
   server.start();

@@ -78,20 +78,26 @@ Error never_changed(const std::string& environment, const std::string& deploymen
 
 std::string shown_text(const Value* value, bool is_hidden) {
   if (!value) return {};
-  if (is_hidden) return hidden;
+  if (is_hidden) return std::string(hidden_value);
   return value->as_string() ? *value->as_string() : codec::to_json(*value);
 }
 
-using Family = std::map<std::string, std::vector<release::Metadata>>;
+using Families = std::map<std::string, FamilyReleases>;
 
-std::vector<release::Metadata> releases_in(const Family& families, const std::string& deployment) {
-  auto found = families.find(state::root_of(deployment));
-  return found == families.end() ? std::vector<release::Metadata>() : found->second;
+/// Of the deployment on one side or both.
+FamilyReleases releases_in(const std::vector<const Families*>& sides, const std::string& deployment) {
+  FamilyReleases all;
+  for (const Families* families : sides) {
+    auto found = families->find(state::root_of(deployment));
+    if (found == families->end()) continue;
+    all.known.insert(all.known.end(), found->second.known.begin(), found->second.known.end());
+    all.is_complete = all.is_complete && found->second.is_complete;
+  }
+  return all;
 }
 
 protocol::DeploymentDifference difference(const std::string& name, const state::Deployment* left,
-                                          const state::Deployment* right,
-                                          const std::vector<release::Metadata>& releases) {
+                                          const state::Deployment* right, const FamilyReleases& releases) {
   protocol::DeploymentDifference found;
   found.deployment = name;
   const auto take = [](const state::Deployment* one, std::string& release, std::string& sha256, std::string& status) {
@@ -134,7 +140,8 @@ Result<Reply> list_history(const request::ListHistory& asked, const store::Reade
   return Reply(std::move(history));
 }
 
-Result<Reply> show_past_deployment(const request::ShowDeployment& asked, const store::Reader& reader) {
+Result<Reply> show_past_deployment(const request::ShowDeployment& asked, const store::Reader& reader,
+                                   const ResolveRelease& resolve) {
   const std::string root = state::root_of(asked.deployment);
   TRY(const auto changes, store::find_past_deployments(reader, {asked.environment, root}, asked.at, asked.at_time));
   std::vector<DeploymentChange> of_family;
@@ -144,13 +151,13 @@ Result<Reply> show_past_deployment(const request::ShowDeployment& asked, const s
     family[name] = change.deployment;
   }
   TRY(auto shown, find_shown(of_family, asked));
-  TRY(const Family families, releases_of_families(family, reader));
-  std::vector<release::Metadata> releases = releases_in(families, root);
+  ReleaseFinder finder(reader, resolve);
+  TRY(const Families families, finder.of_families(family));
+  FamilyReleases releases = releases_in({&families}, root);
   // What a release calls sensitive by now was so before, too.
   TRY(const std::vector<DeploymentChange> newest, store::list_history(reader, {asked.environment, root}, 0, 1));
   if (!newest.empty()) {
-    TRY(std::vector<release::Metadata> now, releases_of(newest.front().deployment, reader));
-    std::ranges::move(now, std::back_inserter(releases));
+    TRYV(finder.add_releases(newest.front().deployment, releases));
   }
   for (auto& [name, deployment] : shown) mask_sensitive(deployment, releases);
   std::erase_if(shown, [&](const auto& one) {
@@ -159,8 +166,8 @@ Result<Reply> show_past_deployment(const request::ShowDeployment& asked, const s
   return Reply(reply::Deployment{codec::deployment_to_state_json(shown, asked.deployment)});
 }
 
-Result<Reply> diff_environments(const request::DiffEnvironments& asked, const State& state,
-                                const store::Reader& reader) {
+Result<Reply> diff_environments(const request::DiffEnvironments& asked, const State& state, const store::Reader& reader,
+                                const ResolveRelease& resolve) {
   TRY(const auto lefts, find_shown(state, request::ExportState{asked.left}));
   TRY(const auto rights, find_shown(state, request::ExportState{asked.right}));
   if (asked.left.empty() || asked.right.empty()) {
@@ -168,8 +175,9 @@ Result<Reply> diff_environments(const request::DiffEnvironments& asked, const St
   }
   const auto& left = lefts.front().deployments;
   const auto& right = rights.front().deployments;
-  TRY(const Family left_families, releases_of_families(left, reader));
-  TRY(const Family right_families, releases_of_families(right, reader));
+  ReleaseFinder finder(reader, resolve);
+  TRY(const Families left_families, finder.of_families(left));
+  TRY(const Families right_families, finder.of_families(right));
   std::set<std::string> names;
   for (const auto* side : {&left, &right}) {
     for (const auto& [name, deployment] : *side) names.insert(name);
@@ -180,8 +188,7 @@ Result<Reply> diff_environments(const request::DiffEnvironments& asked, const St
       auto found = side.find(name);
       return found == side.end() ? nullptr : &found->second;
     };
-    std::vector<release::Metadata> releases = releases_in(left_families, name);
-    std::ranges::move(releases_in(right_families, name), std::back_inserter(releases));
+    const FamilyReleases releases = releases_in({&left_families, &right_families}, name);
     differences.deployments.push_back(difference(name, in(left), in(right), releases));
   }
   return Reply(std::move(differences));

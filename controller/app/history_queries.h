@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "controller/core/model.h"
+#include "controller/core/core.h"
 #include "controller/store/store.h"
 #include "protocol/messages/client.h"
 #include "shared/base/result.h"
@@ -14,10 +14,10 @@ namespace escape::controller {
 Result<protocol::Reply> list_history(const protocol::request::ListHistory& asked, const store::Reader& reader);
 /// As it was; sensitive values are hidden, by what its releases say then and now.
 Result<protocol::Reply> show_past_deployment(const protocol::request::ShowDeployment& asked,
-                                             const store::Reader& reader);
+                                             const store::Reader& reader, const ResolveRelease& resolve);
 /// Every deployment of both, those below others too. Values are compared whole and hidden afterwards.
 Result<protocol::Reply> diff_environments(const protocol::request::DiffEnvironments& asked, const State& state,
-                                          const store::Reader& reader);
+                                          const store::Reader& reader, const ResolveRelease& resolve);
 /// What the core needs of the past to carry a request out (`input::ClientMessage::history`); most need none.
 /// `uncommitted`: changes of the turn that is being decided.
 Result<std::vector<DeploymentChange>> find_history(const protocol::Request& request, const store::Reader& reader,

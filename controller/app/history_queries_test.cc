@@ -44,8 +44,11 @@ struct HistoryQueriesTest : ::testing::Test {
     ASSERT_TRUE(database->commit(batch));
   }
   std::string shown(const request::ShowDeployment& asked) {
-    const auto reply = show_past_deployment(asked, *database);
+    const auto reply = show_past_deployment(asked, *database, nobody);
     return reply ? codec::to_json(std::get<reply::Deployment>(reply.value()).deployment) : reply.error().message;
+  }
+  static Result<release::ReleaseRecord> nobody(const release::ReleaseQuery&) {
+    return fail(ErrorKind::not_found, "no inventory");
   }
   std::unique_ptr<store::Database> database = store::make_memory_database();
 };
@@ -102,7 +105,7 @@ TEST_F(HistoryQueriesTest, EnvironmentsAreComparedByWholeValuesAndSecretsStayHid
   put(change(5, "deployed", "1.0", {}, "same"), "stage");
   put(change(5, "deployed", "1.0", {}, "same"), "live");
   put(change(6, "deployed", "1.0", {}, "only"), "live");
-  const auto found = diff_environments({"stage", "live"}, state, *database);
+  const auto found = diff_environments({"stage", "live"}, state, *database, nobody);
   ASSERT_TRUE(found);
   const auto& all = std::get<reply::Differences>(found.value()).deployments;
   ASSERT_EQ(all.size(), 3u);
@@ -117,8 +120,8 @@ TEST_F(HistoryQueriesTest, EnvironmentsAreComparedByWholeValuesAndSecretsStayHid
   EXPECT_TRUE(all[1].is_different);
   EXPECT_EQ(all[1].left_status, "");
   EXPECT_FALSE(all[2].is_different);
-  EXPECT_EQ(diff_environments({"stage", "nope"}, state, *database).error().kind, ErrorKind::not_found);
-  EXPECT_EQ(diff_environments({"stage", ""}, state, *database).error().kind, ErrorKind::usage);
+  EXPECT_EQ(diff_environments({"stage", "nope"}, state, *database, nobody).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(diff_environments({"stage", ""}, state, *database, nobody).error().kind, ErrorKind::usage);
 }
 
 TEST_F(HistoryQueriesTest, ARollbackIsGivenWhatIsNotCommittedYetToo) {

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "controller/app/mailbox.h"
+#include "controller/app/seen_files.h"
 #include "controller/app/server.h"
 #include "controller/http/server.h"
 #include "controller/inventory/overlay.h"
@@ -102,7 +103,9 @@ class OwnInventory : public InventoryPort {
   }
 
   Result<release::ReleaseRecord> resolve(const release::ReleaseQuery& query) override {
-    return inventory::Index(database_).resolve(query);
+    TRY(release::ReleaseRecord record, inventory::Index(database_).resolve(query));
+    record.seen = seen_.see(record, [&]() -> Result<std::string> { return packages_.path_of(record.sha256); });
+    return record;
   }
   std::string package_path(const protocol::PackageSource& package) override { return package.path; }
   int descriptor() const override { return mailbox_.descriptor(); }
@@ -119,6 +122,9 @@ class OwnInventory : public InventoryPort {
       so_far.apply(rows.value());
       if (!rows.value().empty() && write.job.published) {
         decided.published.push_back({write.job.published->record, write.job.published->principal});
+      }
+      if (const http::TagChange* change = write.job.tagged.get(); change && change->from != change->to) {
+        decided.tagged.push_back({change->application, change->tag, change->from, change->to, change->principal});
       }
       std::ranges::move(rows.value(), std::back_inserter(decided.rows));
       decided.waiting.push_back(std::move(write.done));
@@ -145,6 +151,7 @@ class OwnInventory : public InventoryPort {
   };
   store::Database& database_;
   inventory::PackageFolder packages_;
+  SeenPackages seen_;
   Tokens tokens_;
   SharedTrouble trouble_;
   Mailbox<Write> mailbox_;
@@ -154,9 +161,10 @@ class OwnInventory : public InventoryPort {
 /// Somebody else's: the user's own folder, or a server that the profile names. Publishing does not pass through here.
 class OtherInventory : public InventoryPort {
  public:
-  explicit OtherInventory(inventory::Client& client) : client_(client) {}
+  OtherInventory(inventory::Client& client, const std::string& folder)
+      : client_(client), seeing_(client, io::join_path(folder, "seen-packages")) {}
 
-  Result<release::ReleaseRecord> resolve(const release::ReleaseQuery& query) override { return client_.resolve(query); }
+  Result<release::ReleaseRecord> resolve(const release::ReleaseQuery& query) override { return seeing_.resolve(query); }
   std::string package_path(const protocol::PackageSource& package) override {
     Result<release::ReleaseId> id = release::parse_release_id(package.release);
     if (!id) return package.path;
@@ -175,12 +183,14 @@ class OtherInventory : public InventoryPort {
 
  private:
   inventory::Client& client_;
+  SeeingClient seeing_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<InventoryPort>> InventoryPort::make(const ServerOptions& options, store::Database& database) {
-  if (options.inventory) return std::unique_ptr<InventoryPort>(new OtherInventory(*options.inventory));
+  if (options.inventory)
+    return std::unique_ptr<InventoryPort>(new OtherInventory(*options.inventory, options.data_folder));
   auto own = std::make_unique<OwnInventory>(database, options.data_folder);
   if (options.http) {
     TRYV(own->serve(*options.http));

@@ -22,11 +22,18 @@ struct Published {
   std::string by;
 };
 
+/// A tag that was changed over HTTP, likewise.
+struct Tagged {
+  release::ApplicationId application;
+  std::string tag, from, to, by;
+};
+
 /// What HTTP asked for, decided: rows for the turn's batch, so that a release and the event that tells it become
 /// durable together or not at all.
 struct InventoryWrites {
   std::vector<store::Write> rows;
   std::vector<Published> published;                    ///< what `rows` make visible
+  std::vector<Tagged> tagged;                          ///< which tags `rows` change
   std::vector<std::function<void(Result<>)>> waiting;  ///< to be told how the commit went
 };
 
@@ -37,6 +44,7 @@ class InventoryPort {
   static Result<std::unique_ptr<InventoryPort>> make(const ServerOptions& options, store::Database& database);
   virtual ~InventoryPort() = default;
 
+  /// With the files that the release's expressions read (`seen`), which may mean to open its package.
   virtual Result<release::ReleaseRecord> resolve(const release::ReleaseQuery& query) = 0;
   /// What the agent is told to fetch.
   virtual std::string package_path(const protocol::PackageSource& package) = 0;

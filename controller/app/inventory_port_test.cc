@@ -82,5 +82,45 @@ TEST_F(InventoryPortTest, a_principal_has_one_token_until_it_is_removed) {
   EXPECT_EQ(reserve("").get(), 401);
 }
 
+TEST_F(InventoryPortTest, a_tag_that_moves_is_told_with_its_row) {
+  for (const char* version : {"1.0", "1.1"}) {
+    release::Metadata metadata;
+    metadata.project = "pp";
+    metadata.name = "aa";
+    metadata.version = version;
+    const auto rows = inventory::Index(*database).publish(metadata, "pp", "ann", {}, std::string("sha") + version, 1);
+    ASSERT_TRUE(rows);
+    ASSERT_TRUE(database->commit(rows.value()));
+  }
+  const auto send = [&](const std::string& method, const std::string& query, const std::string& body) {
+    io::HttpRequest request{
+        .method = method,
+        .url = "http://127.0.0.1:" + std::to_string(port->http_port()) + "/api/v1/inventory/pp/units/aa/tags/" + query,
+        .headers = {{"X-Escape-Token", token_of("ann")}},
+        .body = body};
+    auto answered = std::async(std::launch::async, [request] { return io::http(request).has_value(); });
+    InventoryWrites writes = wait_for_writes();
+    EXPECT_EQ(writes.rows.size(), 1u);
+    EXPECT_TRUE(database->commit(writes.rows));
+    for (const auto& tell : writes.waiting) tell(ok());
+    EXPECT_TRUE(answered.get());
+    return std::move(writes.tagged);
+  };
+  const auto set = [&](const std::string& release) {
+    return send("POST", "", R"({"release_id":"pp/)" + release + R"(","tag":"stable"})");
+  };
+  std::vector<Tagged> told = set("aa-v1.0");
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(to_string(told[0].application), "pp/aa");
+  EXPECT_EQ(told[0].tag + " " + told[0].from + " " + told[0].to + " " + told[0].by, "stable  1.0 ann");
+  EXPECT_TRUE(set("aa-v1.0").empty()) << "it stays where it is";
+  told = set("aa-latest");
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].from + " " + told[0].to, "1.0 1.1");
+  told = send("DELETE", "?tag=stable", "");
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].from + " " + told[0].to, "1.1 ");
+}
+
 }  // namespace inventory_port_test
 }  // namespace escape::controller

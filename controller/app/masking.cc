@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controller/core/shown_state.h"
 #include "controller/store/rows.h"
 #include "shared/codec/domain.h"
 
@@ -9,7 +10,11 @@ namespace escape::controller {
 namespace {
 
 void mask(Value::Object& values, const std::string& id) {
-  if (values.contains(id)) values.set(id, hidden);
+  if (values.contains(id)) values.set(id, hidden_value);
+}
+
+void mask_all(Value::Object& values) {
+  for (auto& [id, value] : values) value = hidden_value;
 }
 
 void mask_input(state::StageRecord& stage, const std::string& id) {
@@ -19,23 +24,72 @@ void mask_input(state::StageRecord& stage, const std::string& id) {
 
 }  // namespace
 
-Result<std::vector<release::Metadata>> releases_of(const state::Deployment& deployment, const store::Reader& reader) {
-  std::vector<release::Metadata> releases;
-  for (const auto& [name, stage] : deployment.stages) {
-    TRY(const std::optional<JobPlan> plan, store::find_plan(reader, stage.job));
-    if (!plan) continue;
-    const auto planned =
-        std::ranges::find(plan->releases, deployment.release + "-v" + stage.release.version, &PlannedRelease::release);
-    const bool is_below = state::is_below_another(deployment.name);
-    if (is_below && planned == plan->releases.end()) continue;
-    TRY(release::Metadata metadata, codec::metadata_from_value(is_below ? planned->metadata : plan->metadata));
-    releases.push_back(std::move(metadata));
-  }
-  return releases;
+bool is_sensitive(const FamilyReleases& releases, const std::string& variable) {
+  const auto is_it = [&](const release::Variable& one) { return one.id == variable && is_secret(one); };
+  return !releases.is_complete || std::ranges::any_of(releases.known, [&](const release::Metadata& metadata) {
+    return std::ranges::any_of(metadata.inputs, is_it) || std::ranges::any_of(metadata.outputs, is_it);
+  });
 }
 
-void mask_sensitive(state::Deployment& deployment, const std::vector<release::Metadata>& releases) {
-  for (const release::Metadata& metadata : releases) {
+Result<> ReleaseFinder::add_releases(const state::Deployment& deployment, FamilyReleases& to) {
+  for (const auto& [name, stage] : deployment.stages) {
+    TRY(std::optional<release::Metadata> planned, find_planned(deployment, stage));
+    if (planned) {
+      to.known.push_back(std::move(*planned));
+    } else if (stage.job == 0 && !stage.release.version.empty()) {
+      const std::optional<release::ReleaseRecord>& record =
+          find_in_inventory(deployment.release + "-v" + stage.release.version);
+      const bool is_it = record && may_be_same(stage.release, {stage.release.version, record->sha256});
+      if (is_it) to.known.push_back(record->metadata);
+      to.is_complete = to.is_complete && is_it;
+    }
+  }
+  return ok();
+}
+
+Result<std::map<std::string, FamilyReleases>> ReleaseFinder::of_families(
+    const std::map<std::string, state::Deployment>& deployments) {
+  std::map<std::string, FamilyReleases> families;
+  for (const auto& [name, deployment] : deployments) {
+    TRYV(add_releases(deployment, families[state::root_of(name)]));
+  }
+  return families;
+}
+
+Result<std::optional<release::Metadata>> ReleaseFinder::find_planned(const state::Deployment& deployment,
+                                                                     const state::StageRecord& stage) const {
+  TRY(const std::optional<JobPlan> plan, store::find_plan(reader_, stage.job));
+  if (!plan) return std::optional<release::Metadata>();
+  const auto planned =
+      std::ranges::find(plan->releases, deployment.release + "-v" + stage.release.version, &PlannedRelease::release);
+  const bool is_below = state::is_below_another(deployment.name);
+  if (is_below && planned == plan->releases.end()) return std::optional<release::Metadata>();
+  TRY(release::Metadata metadata, codec::metadata_from_value(is_below ? planned->metadata : plan->metadata));
+  return std::optional(std::move(metadata));
+}
+
+const std::optional<release::ReleaseRecord>& ReleaseFinder::find_in_inventory(const std::string& release) {
+  auto known = asked_.find(release);
+  if (known == asked_.end()) {
+    std::optional<release::ReleaseRecord> found;
+    if (const Result<release::ReleaseQuery> query = release::parse_release_query(release); query) {
+      if (Result<release::ReleaseRecord> record = resolve_(query.value()); record) found = record.value();
+    }
+    known = asked_.emplace(release, std::move(found)).first;
+  }
+  return known->second;
+}
+
+void mask_sensitive(state::Deployment& deployment, const FamilyReleases& releases) {
+  if (!releases.is_complete) {
+    mask_all(deployment.inputs);
+    for (auto& [name, stage] : deployment.stages) {
+      mask_all(stage.inputs);
+      mask_all(stage.calculated_inputs);
+      mask_all(stage.calculated_outputs);
+    }
+  }
+  for (const release::Metadata& metadata : releases.known) {
     for (const release::Variable& input : metadata.inputs) {
       if (!is_secret(input)) continue;
       mask(deployment.inputs, input.id);
@@ -48,35 +102,18 @@ void mask_sensitive(state::Deployment& deployment, const std::vector<release::Me
   }
 }
 
-Result<std::map<std::string, std::vector<release::Metadata>>> releases_of_families(
-    const std::map<std::string, state::Deployment>& deployments, const store::Reader& reader) {
-  std::map<std::string, std::vector<release::Metadata>> families;
-  for (const auto& [name, deployment] : deployments) {
-    TRY(std::vector<release::Metadata> releases, releases_of(deployment, reader));
-    std::ranges::move(releases, std::back_inserter(families[state::root_of(name)]));
-  }
-  return families;
-}
-
-Result<> mask_sensitive(state::EnvironmentState& whole, const store::Reader& reader) {
-  TRY(const auto families, releases_of_families(whole.deployments, reader));
-  for (auto& [name, deployment] : whole.deployments) {
-    const std::vector<release::Metadata>& releases = families.at(state::root_of(name));
-    mask_sensitive(deployment, releases);
-    for (const release::Metadata& metadata : releases) {
+Result<> mask_sensitive(state::EnvironmentState& whole, ReleaseFinder& finder) {
+  TRY(const auto families, finder.of_families(whole.deployments));
+  for (auto& [name, deployment] : whole.deployments) mask_sensitive(deployment, families.at(state::root_of(name)));
+  for (const auto& [name, releases] : families) {
+    if (!releases.is_complete) mask_all(whole.environment.inputs);
+    for (const release::Metadata& metadata : releases.known) {
       for (const release::Variable& input : metadata.inputs) {
         if (is_secret(input)) mask(whole.environment.inputs, input.id);
       }
     }
   }
   return ok();
-}
-
-bool is_sensitive(const std::vector<release::Metadata>& releases, const std::string& variable) {
-  const auto is_it = [&](const release::Variable& one) { return one.id == variable && is_secret(one); };
-  return std::ranges::any_of(releases, [&](const release::Metadata& metadata) {
-    return std::ranges::any_of(metadata.inputs, is_it) || std::ranges::any_of(metadata.outputs, is_it);
-  });
 }
 
 }  // namespace escape::controller

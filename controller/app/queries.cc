@@ -281,18 +281,20 @@ Result<Reply> list_deployments(const request::ListDeployments& asked, const Quer
 
 Result<Reply> export_state(const request::ExportState& asked, const QueryContext& context) {
   TRY(std::vector<state::EnvironmentState> environments, find_shown(context.state, asked));
+  ReleaseFinder finder(context.reader, context.resolve);
   for (state::EnvironmentState& one : environments) {
-    TRYV(mask_sensitive(one, context.reader));
+    TRYV(mask_sensitive(one, finder));
   }
   return Reply(reply::State{codec::project_to_state_json("escape", environments)});
 }
 
 Result<Reply> show_deployment(const request::ShowDeployment& asked, const QueryContext& context) {
-  if (asked.at != 0 || asked.at_time.is_set()) return show_past_deployment(asked, context.reader);
+  if (asked.at != 0 || asked.at_time.is_set()) return show_past_deployment(asked, context.reader, context.resolve);
   TRY(auto shown, find_shown(context.state, asked));
   const std::string root = state::root_of(asked.deployment);
   TRY(const auto family, find_shown(context.state, request::ShowDeployment{asked.environment, root}));
-  TRY(const auto families, releases_of_families(family, context.reader));
+  ReleaseFinder finder(context.reader, context.resolve);
+  TRY(const auto families, finder.of_families(family));
   for (auto& [name, deployment] : shown) mask_sensitive(deployment, families.at(root));
   return Reply(reply::Deployment{codec::deployment_to_state_json(shown, asked.deployment)});
 }
@@ -307,22 +309,30 @@ Result<Reply> list_errands(const request::ListErrands& asked, const QueryContext
   }
   state::Deployment deployed = found->second;
   std::erase_if(deployed.stages, [](const auto& stage) { return stage.first != "deploy"; });
-  TRY(const std::vector<release::Metadata> releases, releases_of(deployed, context.reader));
+  FamilyReleases releases;
+  TRYV(ReleaseFinder(context.reader, context.resolve).add_releases(deployed, releases));
   reply::Errands errands;
-  if (releases.empty()) return Reply(std::move(errands));
-  const Value metadata = codec::metadata_to_value(releases.front());
+  if (releases.known.empty()) return Reply(std::move(errands));
+  const Value metadata = codec::metadata_to_value(releases.known.front());
   const Value* all = metadata.as_object()->find("errands");
   if (all && all->as_object()) errands.errands = *all->as_object();
   return Reply(std::move(errands));
 }
 
+/// What `ImportState` would bring.
+Result<Reply> preview_import(const request::ImportState& asked, const QueryContext& context) {
+  TRY(Import plan, plan_import(context.state, asked, digests_for(asked, context.resolve), "", context.now));
+  return Reply(std::move(plan.report));
+}
+
 Result<Reply> list_environments(const QueryContext& context) {
   std::map<std::string, reply::EnvironmentView> views;
+  ReleaseFinder finder(context.reader, context.resolve);
   for (const auto& [name, environment] : context.state.environments) {
     state::EnvironmentState whole{environment, {}};
     if (!environment.inputs.empty()) {
       whole = environment_state(context.state, environment);
-      TRYV(mask_sensitive(whole, context.reader));
+      TRYV(mask_sensitive(whole, finder));
     }
     views[name] = {.name = name,
                    .is_protected = environment.is_protected,
@@ -368,15 +378,17 @@ Result<Reply> plan_of_job(const request::PlanJob& asked, const QueryContext& con
                                         .liveness = context.liveness,
                                         .resolve = context.resolve,
                                         .now = context.now}));
+  ReleaseFinder finder(context.reader, context.resolve);
   for (protocol::PlannedDeployment& one : plan.deployments) {
     // Values of now are of a release that may have called others sensitive than the one that is planned.
     auto row = context.state.deployments.find({plan.environment, state::root_of(one.deployment)});
     if (row == context.state.deployments.end()) continue;
-    TRY(const std::vector<release::Metadata> releases, releases_of(row->second, context.reader));
+    FamilyReleases releases;
+    TRYV(finder.add_releases(row->second, releases));
     for (protocol::PlannedInput& input : one.inputs) {
       if (!is_sensitive(releases, input.name)) continue;
-      if (!input.from.empty()) input.from = hidden;
-      if (!input.to.empty()) input.to = hidden;
+      if (!input.from.empty()) input.from = hidden_value;
+      if (!input.to.empty()) input.to = hidden_value;
     }
   }
   return Reply(std::move(plan));
@@ -423,6 +435,14 @@ Result<std::optional<PastJob>> find_past(JobId number, const store::Reader& read
   return std::optional(std::move(past));
 }
 
+KnownDigests digests_for(const request::ImportState& asked, const ResolveRelease& resolve) {
+  return find_digests(asked, [&](const release::ReleaseId& id) -> Result<std::string> {
+    TRY(const release::ReleaseRecord record,
+        resolve(release::ReleaseQuery{id.application, release::Exact{id.version}}));
+    return record.sha256;
+  });
+}
+
 JobId root_of(const Job& job) { return job.parent != 0 ? job.parent : job.number; }
 
 Result<protocol::JobView> view_of(JobId number, const QueryContext& context) {
@@ -447,6 +467,7 @@ Result<Reply> answer(const protocol::Request& request, const QueryContext& conte
                         [&](const request::ListErrands& asked) { return list_errands(asked, context); },
                         [&](const request::ShowDeployment& asked) { return show_deployment(asked, context); },
                         [&](const request::ExportState& asked) { return export_state(asked, context); },
+                        [&](const request::ImportState& asked) { return preview_import(asked, context); },
                         [&](const request::DescribePromotion& asked) -> Result<Reply> {
                           TRY(reply::Promotion promotion, describe_promotion(context.state, asked));
                           return Reply(std::move(promotion));
@@ -456,7 +477,7 @@ Result<Reply> answer(const protocol::Request& request, const QueryContext& conte
                         [&](const request::ListEvents& asked) { return list_events(asked, context); },
                         [&](const request::ListHistory& asked) { return list_history(asked, context.reader); },
                         [&](const request::DiffEnvironments& asked) {
-                          return diff_environments(asked, context.state, context.reader);
+                          return diff_environments(asked, context.state, context.reader, context.resolve);
                         },
                         [&](const auto& other) -> Result<Reply> {
                           return fail(

@@ -18,7 +18,7 @@ struct QueryContext {
   /// "online", "suspect", "offline" and when last heard; without a running controller every agent is offline.
   std::function<std::string_view(const AgentId&)> liveness;
   std::function<Timestamp(const AgentId&)> last_seen;
-  std::function<Result<release::ReleaseRecord>(const release::ReleaseQuery&)> resolve;
+  ResolveRelease resolve;
   Timestamp now{};
   std::optional<Error> read_only{};  ///< why nothing is changed at present
   bool is_embedded = false;          ///< this process is the agent of every environment
@@ -34,6 +34,8 @@ Result<protocol::JobView> view_of(JobId job, const QueryContext& context);
 /// that is being decided is among its `uncommitted` changes.
 Result<std::optional<PastJob>> find_past(JobId job, const store::Reader& reader,
                                          const std::vector<Change>& uncommitted);
+/// What an import is told of the inventory.
+KnownDigests digests_for(const protocol::request::ImportState& asked, const ResolveRelease& resolve);
 /// The job whose log holds this job's entries: itself, or the converge job that made it.
 JobId root_of(const Job& job);
 

@@ -225,6 +225,53 @@ TEST_F(QueriesTest, SensitiveValuesAreHidden) {
   }
 }
 
+/// No job wrote what was imported: its release says which values are sensitive, and while nobody knows it all may be.
+TEST_F(QueriesTest, OfAnImportedDeploymentTheReleaseIsAskedFor) {
+  const Value::Object inputs{{"password", "hunter2"}, {"user", "ann"}};
+  state.environments["stage"] = {.name = "stage", .inputs = inputs, .created_at = {}};
+  state::Deployment deployment{.environment = "stage", .name = "db", .release = "pp/aa", .inputs = inputs};
+  deployment.stages["deploy"] = {.inputs = inputs, .calculated_inputs = inputs, .calculated_outputs = {{"token", "x"}}};
+  deployment.stages["deploy"].release = {.version = "1", .sha256 = "", .lacks_digest = true};
+  state.deployments[{"stage", "db"}] = deployment;
+  state::Deployment below{.environment = "stage", .name = "db:disk", .release = "pp/aa", .inputs = {}};
+  below.stages["deploy"] = deployment.stages["deploy"];
+  state.deployments[{"stage", "db:disk"}] = below;
+  const auto all = [&](const QueryContext& context) {
+    return codec::to_json(std::get<reply::Deployment>(answer(request::ShowDeployment{"stage", "db"}, context).value())
+                              .deployment) +
+           codec::to_json(std::get<reply::State>(answer(request::ExportState{}, context).value()).state) +
+           codec::to_json(std::get<reply::Environments>(answer(request::ListEnvironments{}, context).value())
+                              .environments.at(0)
+                              .inputs);
+  };
+  const std::string unknown = all(context());
+  EXPECT_EQ(unknown.find("hunter2"), std::string::npos) << unknown;
+  EXPECT_EQ(unknown.find("ann"), std::string::npos) << unknown;
+  int lookups = 0;
+  QueryContext known = context();
+  known.resolve = [&](const release::ReleaseQuery& query) -> Result<release::ReleaseRecord> {
+    ++lookups;
+    release::ReleaseRecord record;
+    record.sha256 = "abc";
+    record.metadata.project = "pp";
+    record.metadata.name = "aa";
+    record.metadata.version = "1";
+    record.metadata.inputs.resize(2);
+    record.metadata.inputs[0].id = "password";
+    record.metadata.inputs[0].sensitive = true;
+    record.metadata.inputs[1].id = "user";
+    EXPECT_EQ(to_string(query), "pp/aa-v1");
+    record.id = release::release_id_of(record.metadata).value();
+    return record;
+  };
+  const std::string shown = all(known);
+  EXPECT_EQ(shown.find("hunter2"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("ann"), std::string::npos) << shown;
+  EXPECT_EQ(lookups, 3) << "once for each answer";
+  for (auto& [key, row] : state.deployments) row.stages["deploy"].release = {.version = "1", .sha256 = "other"};
+  EXPECT_EQ(all(known).find("ann"), std::string::npos) << "another package says nothing of it";
+}
+
 TEST_F(QueriesTest, APastJobComesWithItsChildrenAlsoFromTheTurnThatSettledIt) {
   job(1, JobPhase::running);
   job(2, JobPhase::settled, JobOutcome::failed);

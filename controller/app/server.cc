@@ -8,6 +8,7 @@
 #include "controller/store/rows.h"
 #include "protocol/session/token.h"
 #include "shared/base/crypto.h"
+#include "shared/base/fault_point.h"
 #include "shared/base/log.h"
 #include "shared/base/text.h"
 #include "shared/io/files.h"
@@ -207,6 +208,9 @@ Result<> Server::Impl::one_turn(Now now) {
   if (wake_at && *wake_at <= now.steady) decide(input::Tick{}, now);
   released = inventory->decide_writes();
   for (Published& published : released.published) decide(input::Published{published.record, published.by}, now);
+  for (Tagged& tagged : released.tagged) {
+    decide(input::Tagged{tagged.application, tagged.tag, tagged.from, tagged.to, tagged.by}, now);
+  }
 
   // 3. One batch, one sync. If it fails the memory is ahead of the disk and of no use any more.
   pass_fault_points("controller.before_commit");
@@ -224,9 +228,7 @@ Result<> Server::Impl::one_turn(Now now) {
 
   // 5. What the core asked the inventory for comes back as input of the next turn.
   for (Effects::Resolve& resolve : std::exchange(turn.resolve, {})) {
-    waiting.push_back(input::Resolved{
-        resolve.job, resolve_all(resolve.query, resolve.also,
-                                 [this](const release::ReleaseQuery& query) { return inventory->resolve(query); })});
+    waiting.push_back(input::Resolved{resolve.job, resolve_all(resolve.query, resolve.also, resolver())});
   }
   turn = {};
   return ok();
@@ -262,6 +264,11 @@ void Server::Impl::collect(Now now) {
 void Server::Impl::look_up(Input& input) {
   auto* asked = std::get_if<input::ClientMessage>(&input);
   if (!asked) return;
+  if (const auto* state = std::get_if<request::ImportState>(&asked->request)) {
+    const Principal* by = core->principal_of(asked->key);
+    if (by && check_allowed(*by, asked->request)) asked->digests = digests_for(*state, resolver());
+    return;
+  }
   if (const auto* retry = std::get_if<request::RetryJob>(&asked->request)) {
     Result<std::optional<PastJob>> past = find_past(retry->job, *database, turn.changes);
     if (!past) return log_error("job {} can't be read: {}", retry->job, describe(past.error()));
@@ -286,7 +293,10 @@ void Server::Impl::decide(const Input& input, Now now) {
 Result<> Server::Impl::commit() {
   std::vector<store::Write> batch = std::move(released.rows);
   for (const Change& change : turn.changes) store::append_writes(change, batch, database->seal_keys());
+  const bool publishes = has_fault_points() && !released.published.empty();
+  if (publishes) fault_point("controller.before_commit_release");
   const Result<> committed = batch.empty() ? ok() : database->commit(batch);
+  if (publishes) fault_point("controller.after_commit_release");
   for (const auto& tell : released.waiting) tell(committed);
   released = {};
   return committed;

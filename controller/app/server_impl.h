@@ -95,6 +95,9 @@ struct Server::Impl {
   void cut_removed(Now now);
   void sweep(Now now);
   QueryContext query_context(Now now) const;
+  ResolveRelease resolver() const {
+    return [this](const release::ReleaseQuery& query) { return inventory->resolve(query); };
+  }
   Millis time_to_wait(Now now) const;
 };
 

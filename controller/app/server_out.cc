@@ -128,7 +128,7 @@ QueryContext Server::Impl::query_context(Now now) const {
           .state = core->state(),
           .liveness = [this](const AgentId& agent) { return core->liveness(agent); },
           .last_seen = [this](const AgentId& agent) { return core->last_seen(agent); },
-          .resolve = [this](const release::ReleaseQuery& query) { return inventory->resolve(query); },
+          .resolve = resolver(),
           .now = now.wall,
           .read_only = trouble ? std::optional<Error>(trouble->refusal()) : std::nullopt,
           .is_embedded = options.settings.is_embedded};

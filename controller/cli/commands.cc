@@ -34,6 +34,7 @@ constexpr std::array all_commands{
     Command{"state", "request", "Ask for a deploy, smoke test or destruction by the next converge",
             describe_state_request},
     Command{"state", "export", "The whole state in the original's JSON", describe_state_export},
+    Command{"state", "import", "Take over a state file of the original", describe_state_import},
     Command{"state", "show-providers", "Providers of an environment", describe_state_providers},
     Command{"state", "history", "What a deployment was, newest first", describe_state_history},
     Command{"state", "diff", "What two environments run, compared", describe_state_diff},

@@ -54,6 +54,7 @@ void describe_state_create(Syntax& syntax);
 void describe_state_set(Syntax& syntax);
 void describe_state_request(Syntax& syntax);
 void describe_state_export(Syntax& syntax);
+void describe_state_import(Syntax& syntax);
 void describe_state_providers(Syntax& syntax);
 void describe_state_history(Syntax& syntax);
 void describe_state_diff(Syntax& syntax);

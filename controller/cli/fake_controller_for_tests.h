@@ -3,12 +3,15 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "controller/cli/fake_console_for_tests.h"
 #include "controller/cli/program.h"
 #include "controller/cli/wiring.h"
+#include "shared/io/digest.h"
+#include "shared/io/files.h"
 
 namespace escape::cli {
 
@@ -66,19 +69,28 @@ class FakeInventory : public InventoryAccess {
   }
   Result<release::ReleaseRecord> resolve(const release::ReleaseQuery& query) override {
     if (auto found = published.find(to_string(query)); found != published.end()) {
-      return release::ReleaseRecord{release::release_id_of(found->second).value(), "digest", 1, found->second};
+      auto digest = digests.find(found->first);
+      return release::ReleaseRecord{release::release_id_of(found->second).value(),
+                                    digest == digests.end() ? "digest" : digest->second, 1, found->second};
     }
     return fail(ErrorKind::not_found, to_string(query) + " is not there");
   }
   Result<std::string> next_version(const release::ApplicationId&, std::string_view prefix) override {
     return std::string(prefix) + "7";
   }
-  Result<std::string> reserve(const release::ApplicationId&, std::string_view prefix, std::string_view) override {
+  Result<std::string> reserve(const release::ApplicationId&, std::string_view prefix,
+                              std::string_view holder) override {
     ++reservations;
+    holders.insert(std::string(holder));
     return std::string(prefix) + "8";
   }
-  Result<> publish(const release::Metadata& metadata, const std::string&) override {
-    published[to_string(release::release_id_of(metadata).value())] = metadata;
+  Result<> publish(const release::Metadata& metadata, const std::string& file) override {
+    const auto lost = fail(ErrorKind::unreachable, "the inventory does not answer");
+    if (trouble == Trouble::before) return lost;
+    const std::string release = to_string(release::release_id_of(metadata).value());
+    published[release] = metadata;
+    if (Result<std::string> digest = io::sha256_of_file(file); digest) digests[release] = digest.value();
+    if (trouble == Trouble::after) return lost;
     return ok();
   }
   Result<inventory::TagMove> tag(const release::ReleaseQuery& target, std::string_view tag) override {
@@ -108,6 +120,10 @@ class FakeInventory : public InventoryAccess {
   std::map<std::string, std::string> tagged;
   std::map<std::string, std::string> packages;  ///< files, for those that have one
   int reservations = 0;
+  std::set<std::string> holders;               ///< who has reserved
+  std::map<std::string, std::string> digests;  ///< of what was published
+  enum class Trouble { none, before, after };
+  Trouble trouble = Trouble::none;  ///< the connection breaks while it publishes: nothing came, or the answer is lost
 };
 
 /// Hands every call on, since a command owns its inventory and the test keeps the fake.
@@ -179,9 +195,9 @@ struct Cli {
     wiring.open_inventory = [this](const Profile&, Link*) -> Result<std::unique_ptr<InventoryAccess>> {
       return std::unique_ptr<InventoryAccess>(new BorrowedInventory(inventory));
     };
-    wiring.pack = [this](const std::string&, const std::string&, std::vector<PackFile> files) -> Result<> {
+    wiring.pack = [this](const std::string& target, const std::string&, std::vector<PackFile> files) -> Result<> {
       packed = std::move(files);
-      return ok();
+      return io::write_file(target, "a package of " + std::to_string(packed.size()) + " files");
     };
     wiring.unpack = [](const std::string& archive, const std::string& top, const std::string& folder) -> Result<> {
       return io::unpack_archive(archive, top, folder);

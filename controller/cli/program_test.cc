@@ -7,6 +7,7 @@
 
 #include "controller/cli/fake_controller_for_tests.h"
 #include "controller/cli/status.h"
+#include "shared/codec/codec.h"
 #include "shared/io/files.h"
 
 // Whole commands against a controller that answers from a script.
@@ -673,6 +674,71 @@ TEST(Tag, MovesAreToldAndTagsAreListedAndRemoved) {
   EXPECT_EQ(cli.run({"tag", "prj/app-v2.0"}), 64);
   EXPECT_EQ(cli.run({"tag", "--remove", "prj/app"}), 64);
   EXPECT_EQ(cli.run({"tag", "--remove", "prj/app-v1.0", "x"}), 65);
+}
+
+/// A state file in a folder of its own, and a controller that takes it.
+struct ImportCli : Cli {
+  std::string folder = io::make_temporary_folder("escape-cli-import").value();
+  std::string file = folder + "/escape_state.json";
+  ImportCli() {
+    EXPECT_TRUE(io::write_file(file, R"({"name":"team","environments":{"prod":{"inputs":{"a":"1"}},"dev":{}}})"));
+    controller.answer = [](const protocol::Request& asked) -> Result<protocol::Reply> {
+      const auto& import = std::get<request::ImportState>(asked);
+      reply::Imported imported;
+      imported.deployments = {{"prod", "main", "proj/parent-v1.0", "ok", 2, import.replace}};
+      imported.unknown_releases = {"proj/parent-v1.0"};
+      imported.remarks = {"The stage '' of main in prod is left out."};
+      imported.dry_run = import.dry_run;
+      return protocol::Reply(imported);
+    };
+  }
+  ~ImportCli() { EXPECT_TRUE(io::remove_all(folder)); }
+};
+
+TEST(StateImport, SendsTheFileAndTellsWhatCameIn) {
+  ImportCli cli;
+  EXPECT_EQ(cli.run({"state", "import", cli.file}), 0) << cli.console.told;
+  const auto* asked = cli.controller.last<request::ImportState>();
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(codec::to_json(asked->state), R"({"name":"team","environments":{"prod":{"inputs":{"a":"1"}},"dev":{}}})");
+  EXPECT_EQ(asked->environment, "");
+  EXPECT_FALSE(asked->dry_run || asked->replace);
+  EXPECT_EQ(cli.console.printed,
+            "ENVIRONMENT  DEPLOYMENT  RELEASE           STATUS  BELOW\n"
+            "prod         main        proj/parent-v1.0  ok      2\n");
+  EXPECT_EQ(cli.console.told,
+            "The stage '' of main in prod is left out.\n"
+            "Not in the inventory, so their digests are not known: proj/parent-v1.0.\n"
+            "Smoke tests, destroying, errands and promotion need them there, under these versions; until then all "
+            "values of their deployments are shown as ********.\n"
+            "Imported 1 deployment with 2 below it.\n");
+}
+
+TEST(StateImport, OneEnvironmentAloneIsSent) {
+  ImportCli cli;
+  EXPECT_EQ(cli.run({"state", "import", cli.file, "-e", "prod", "--dry-run", "--replace"}), 0) << cli.console.told;
+  const auto* asked = cli.controller.last<request::ImportState>();
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(codec::to_json(asked->state), R"({"name":"team","environments":{"prod":{"inputs":{"a":"1"}}}})");
+  EXPECT_EQ(asked->environment, "prod");
+  EXPECT_TRUE(asked->dry_run && asked->replace);
+  EXPECT_TRUE(cli.console.told.ends_with(
+      "Would import 1 deployment with 2 below it, 1 in the place of what is there; nothing was changed.\n"));
+  EXPECT_EQ(cli.run({"state", "import", cli.file, "--json"}), 0);
+  EXPECT_TRUE(codec::from_json(cli.console.printed)) << cli.console.printed;
+}
+
+TEST(StateImport, RefusesWhatItCannotRead) {
+  ImportCli cli;
+  EXPECT_EQ(cli.run({"state", "import"}), 64);
+  EXPECT_EQ(cli.run({"state", "import", cli.folder + "/none.json"}), 1);
+  EXPECT_EQ(cli.run({"state", "import", cli.file, "-e", "stage"}), 1);
+  EXPECT_NE(cli.console.told.find("There is no environment 'stage' in "), std::string::npos) << cli.console.told;
+  EXPECT_EQ(cli.run({"state", "import", cli.file, "-e", "Stage"}), 64);
+  ASSERT_TRUE(io::write_file(cli.file, R"({"name":)"));
+  EXPECT_EQ(cli.run({"state", "import", cli.file}), 65);
+  EXPECT_NE(cli.console.told.find("escape_state.json: line 1"), std::string::npos) << cli.console.told;
+  EXPECT_TRUE(cli.controller.asked.empty());
 }
 
 }  // namespace program_testing

@@ -86,6 +86,7 @@ Result<int> promote_one(Invocation& run, const RunFlags& flags, Submit submit) {
     TRY(const bool agreed, agree_to_promote(run, what, names.to_environment, promotion.target_protected));
     if (!agreed) return 0;
   }
+  submit.release = promotion.release;
   submit.expected_sha256 = promotion.sha256;
   return run_job(run, std::move(submit));
 }

@@ -25,6 +25,7 @@ using protocol::request::Submit;
 void put_in_workspace(Submit& submit, const Workspace& workspace, const release::Metadata& metadata) {
   submit.workspace = workspace.folder();
   submit.metadata = codec::metadata_to_value(metadata);
+  submit.seen = workspace.see_files(metadata);
   submit.release = release_text(metadata);
 }
 

@@ -196,6 +196,22 @@ Value to_json_view(const protocol::reply::Plan& plan) {
                        {"warnings", list_of(plan.warnings)}};
 }
 
+Value to_json_view(const protocol::reply::Imported& imported) {
+  Value::List deployments;
+  for (const protocol::reply::Imported::Item& item : imported.deployments) {
+    deployments.push_back(Value::Object{{"environment", item.environment},
+                                        {"deployment", item.deployment},
+                                        {"release", item.release},
+                                        {"status", item.status},
+                                        {"below", item.below},
+                                        {"replaces", item.replaces}});
+  }
+  return Value::Object{{"deployments", std::move(deployments)},
+                       {"unknown_releases", list_of(imported.unknown_releases)},
+                       {"remarks", list_of(imported.remarks)},
+                       {"dry_run", imported.dry_run}};
+}
+
 void print_json(Invocation& run, const Value& value) {
   run.console().out(codec::to_json(value, codec::JsonStyle::indented) + "\n");
 }

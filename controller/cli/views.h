@@ -21,6 +21,7 @@ Value to_json_view(const protocol::reply::EnvironmentView& environment);
 Value to_json_view(const protocol::ChangeView& change);
 Value to_json_view(const protocol::DeploymentDifference& difference);
 Value to_json_view(const protocol::reply::Plan& plan);
+Value to_json_view(const protocol::reply::Imported& imported);
 Value list_of(const std::vector<std::string>& texts);
 template <class View>
 Value list_of(const std::vector<View>& views) {

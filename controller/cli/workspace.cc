@@ -8,6 +8,7 @@
 #include "shared/codec/domain.h"
 #include "shared/io/digest.h"
 #include "shared/io/files.h"
+#include "shared/plan/seen_files.h"
 
 namespace escape::cli {
 namespace {
@@ -94,6 +95,11 @@ Result<release::Metadata> Workspace::compile(Invocation& run, const std::string&
   };
   options.now_seconds = read_clocks().wall.micros / 1'000'000;
   return plan::compile(plan_, files, options);
+}
+
+release::SeenFiles Workspace::see_files(const release::Metadata& metadata) const {
+  FolderFiles files(folder_);
+  return plan::see_files(metadata, files);
 }
 
 std::string Workspace::package_path(const release::Metadata& metadata) const {

@@ -29,6 +29,9 @@ class Workspace {
   /// (not reserved).
   Result<release::Metadata> compile(Invocation& run, const std::string& version = {}) const;
 
+  /// What the expressions of these files' release read of them, as they are now.
+  release::SeenFiles see_files(const release::Metadata& metadata) const;
+
   /// Where `run package` and `run release` put the package.
   std::string package_path(const release::Metadata& metadata) const;
   /// Packs the files that the metadata names, with the metadata as release.json.

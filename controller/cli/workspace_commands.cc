@@ -5,10 +5,14 @@
 #include "controller/cli/git.h"
 #include "controller/cli/job_run.h"
 #include "controller/cli/recorded_stage.h"
+#include "controller/cli/unfinished_release.h"
 #include "controller/cli/values.h"
 #include "controller/cli/workspace.h"
 #include "shared/base/crypto.h"
+#include "shared/base/sha256.h"
+#include "shared/base/text.h"
 #include "shared/codec/domain.h"
+#include "shared/io/digest.h"
 #include "shared/io/files.h"
 
 /// build, test, package, release: what is done with the plan in this folder.
@@ -45,6 +49,7 @@ Result<Submit> workspace_job(JobKind kind, const ReleaseFlags& flags, const Work
   submit.deployment = flags.deployment;
   submit.workspace = workspace.folder();
   submit.metadata = codec::metadata_to_value(metadata);
+  submit.seen = workspace.see_files(metadata);
   submit.release = release_text(metadata);
   if (kind == JobKind::build || kind == JobKind::deploy) {
     TRY(submit.inputs, parse_values(flags.values));
@@ -118,13 +123,33 @@ class ReleaseRun {
 
   Result<int> carry_out() {
     TRYV(check_plan());
+    TRYV(check_git());
+    TRY(const io::FileLock lock, lock_releases());
+    TRYV(recall());
     TRY(InventoryAccess * inventory, run_.inventory(Access::write));
-    TRY(const std::string version, take_version(*inventory));
-    TRY(metadata_, workspace_.compile(run_, version));
-    const std::string name = release_text(metadata_);
-    TRY(const bool is_done, check_existing(*inventory));
-    if (is_done) return 0;
-    say("info", "Releasing " + name);
+    TRY(const bool has_package, resume(*inventory));
+    if (!has_package) {
+      TRY(const std::string version, take_version(*inventory));
+      TRY(metadata_, workspace_.compile(run_, version));
+      TRY(const bool is_done, check_existing(*inventory));
+      if (is_done) return 0;
+      TRYV(check_git_tag());
+      say("info", "Releasing " + release_text(metadata_));
+      TRY(const int code, make_release(version));
+      if (code != 0) return code;
+    }
+    if (!flags_.skip_push && !is_published_) {
+      TRYV(push());
+    }
+    say("success", "Successfully released " + release_text(metadata_));
+    TRYV(tag());
+    if (!flags_.skip_push) forget_unfinished(workspace_.folder());
+    return 0;
+  }
+
+ private:
+  /// Everything up to the package.
+  Result<int> make_release(const std::string& version) {
     TRY(int code, run_build_stage());
     if (code != 0) return code;
     // The build may have generated files.
@@ -132,15 +157,80 @@ class ReleaseRun {
     TRY(code, run_trial());
     if (code != 0) return code;
     TRYV(make_package(run_, workspace_, metadata_, renderer_));
-    if (!flags_.skip_push) {
-      TRYV(push());
-    }
-    say("success", "Successfully released " + name);
-    TRYV(tag());
+    if (flags_.skip_push) return 0;
+    TRY(unfinished_.package_sha256, io::sha256_of_file(workspace_.package_path(metadata_)));
+    unfinished_.metadata = *codec::metadata_to_value(metadata_).as_object();
+    TRYV(keep_unfinished(workspace_.folder(), unfinished_));
     return 0;
   }
 
- private:
+  /// Two of one folder would take the same number, and each other's package.
+  Result<io::FileLock> lock_releases() {
+    TRYV(io::make_folders(io::join_path(workspace_.folder(), ".escape"), 0755));
+    const std::string path = io::join_path(workspace_.folder(), ".escape/release.lock");
+    Result<io::FileLock> lock = io::FileLock::try_exclusive(path);
+    if (lock || lock.error().kind != ErrorKind::conflict) return lock;
+    say("info", "Waiting for another release of this folder.");
+    return io::FileLock::exclusive(path);
+  }
+
+  /// What an earlier run of the same release in this folder has left.
+  Result<> recall() {
+    TRY(const release::ApplicationId application, workspace_.application());
+    const std::string asked = workspace_.asked_version(flags_.override_version);
+    std::optional<UnfinishedRelease> found = find_unfinished(workspace_.folder());
+    if (found && !found->trial.empty()) {
+      // The run that made it was killed. What still works there keeps it.
+      if (Result<Link*> link = run_.link(Access::write); link) {
+        (void)link.value()->call(protocol::request::RemoveEnvironment{found->trial});
+      }
+      found->trial.clear();
+    }
+    if (found && found->application == to_string(application) && found->asked == asked) unfinished_ = std::move(*found);
+    unfinished_.application = to_string(application);
+    unfinished_.asked = asked;
+    if (unfinished_.holder.empty()) unfinished_.holder = random_hex(16);
+    const std::string options = digest_of_options();
+    if (unfinished_.options != options) unfinished_.package_sha256.clear();
+    unfinished_.options = options;
+    return ok();
+  }
+
+  /// Of the flags that say what a release goes through: one that went through less is not taken up again.
+  std::string digest_of_options() const {
+    std::string all = flags_.environment + '\0' + flags_.deployment;
+    for (const bool skips :
+         {flags_.skip_build, flags_.skip_tests, flags_.skip_build_destroy || flags_.skip_destroy, flags_.skip_deploy,
+          flags_.skip_smoke, flags_.skip_deploy_destroy || flags_.skip_destroy}) {
+      all += skips ? '1' : '0';
+    }
+    for (const std::vector<std::string>* values : {&flags_.values, &flags_.providers}) {
+      for (const std::string& value : *values) all += '\0' + value;
+      all += '\0';
+    }
+    return sha256_hex(all);
+  }
+
+  /// Whether the package is there that an earlier run made of these very files, and could not publish.
+  Result<bool> resume(InventoryAccess& inventory) {
+    if (unfinished_.package_sha256.empty() || flags_.skip_push) return false;
+    TRY(metadata_, workspace_.compile(run_, unfinished_.version));
+    const std::string name = release_text(metadata_);
+    const Result<std::string> digest = io::sha256_of_file(workspace_.package_path(metadata_));
+    const bool is_same = codec::metadata_to_value(metadata_) == Value(unfinished_.metadata) && digest &&
+                         digest.value() == unfinished_.package_sha256;
+    if (!is_same) return false;
+    TRY(const release::ReleaseId id, release::release_id_of(metadata_));
+    const Result<release::ReleaseRecord> found = inventory.resolve({id.application, release::Exact{id.version}});
+    if (!found && found.error().kind != ErrorKind::not_found) return fail(found.error());
+    if (found && !found.value().sha256.empty() && found.value().sha256 != unfinished_.package_sha256) return false;
+    TRYV(check_git_tag());
+    is_published_ = found.has_value();
+    say("info", is_published_ ? name + " was published by the run before."
+                              : "Resuming the release of " + name + ": its package was made by the run before.");
+    return true;
+  }
+
   void say(std::string_view level, const std::string& text, std::vector<std::string> section = {}) {
     renderer_.say(level, std::move(section), text);
     renderer_.finish();
@@ -155,10 +245,17 @@ class ReleaseRun {
   }
 
   Result<std::string> take_version(InventoryAccess& inventory) {
-    const std::string asked = workspace_.asked_version(flags_.override_version);
-    if (!asked.ends_with("@")) return asked;
-    TRY(const release::ApplicationId application, workspace_.application());
-    return inventory.reserve(application, asked.substr(0, asked.size() - 1), random_hex(16));
+    const std::string& asked = unfinished_.asked;
+    unfinished_.version = asked;
+    if (asked.ends_with("@")) {
+      TRY(const release::ApplicationId application, workspace_.application());
+      // The same holder gets the same number again until it is used: a release that failed skips none.
+      TRY(unfinished_.version, inventory.reserve(application, asked.substr(0, asked.size() - 1), unfinished_.holder));
+    }
+    unfinished_.package_sha256.clear();
+    unfinished_.metadata = {};
+    TRYV(keep_unfinished(workspace_.folder(), unfinished_));
+    return unfinished_.version;
   }
 
   /// True: it is there and that is fine. Looked at first, because releases never change and the work would be for
@@ -205,9 +302,13 @@ class ReleaseRun {
     apply.environment = "release-" + random_hex(4);
     apply.is_trial = true;
     const std::string environment = apply.environment;
+    unfinished_.trial = environment;
+    TRYV(keep_unfinished(workspace_.folder(), unfinished_));
     TRYV(link->call(std::move(apply)));
     Result<int> code = run_trial_in(environment);
     Result<protocol::Reply> removed = link->call(protocol::request::RemoveEnvironment{environment});
+    unfinished_.trial.clear();
+    TRYV(keep_unfinished(workspace_.folder(), unfinished_));
     if (code && code.value() == 0 && !removed) {
       return fail(std::move(removed).error().in("removing the trial environment '" + environment + "'"));
     }
@@ -238,6 +339,38 @@ class ReleaseRun {
     return published;
   }
 
+  std::optional<std::string> ask_git(const std::vector<std::string>& arguments) const {
+    Result<std::string> done = run_git(workspace_.folder(), arguments);
+    if (!done) return std::nullopt;
+    return std::string(trimmed(done.value()));
+  }
+
+  /// What would keep git from tagging is told before any work: afterwards the release is published.
+  Result<> check_git() const {
+    if (!flags_.tag_git) return ok();
+    if (!ask_git({"rev-parse", "--verify", "--quiet", "HEAD^{commit}"})) {
+      return fail(ErrorKind::refused, "There is no git commit in '" + workspace_.folder() + "' to tag.",
+                  "Commit first, or leave --tag-git out.");
+    }
+    if (!flags_.push_git_tags || ask_git({"remote", "get-url", "origin"})) return ok();
+    return fail(ErrorKind::refused, "There is no git remote 'origin' to push the tag to.",
+                "Add one, or give --push-git-tags=false.");
+  }
+
+  /// The commit that is tagged already, if any.
+  std::optional<std::string> tagged_commit() const {
+    return ask_git({"rev-parse", "--verify", "--quiet", "refs/tags/" + release_text(metadata_) + "^{commit}"});
+  }
+
+  Result<> check_git_tag() const {
+    if (!flags_.tag_git) return ok();
+    const std::optional<std::string> tagged = tagged_commit();
+    if (!tagged || tagged == ask_git({"rev-parse", "HEAD"})) return ok();
+    return fail(ErrorKind::conflict,
+                "The git tag '" + release_text(metadata_) + "' is there already, at another commit.",
+                "Remove it with `git tag -d`, or leave --tag-git out.");
+  }
+
   /// After publishing: a tag of a release that does not exist would be worse than a release without a tag.
   Result<> tag() {
     if (!flags_.tag_git) return ok();
@@ -246,10 +379,12 @@ class ReleaseRun {
       Result<std::string> done = run_git(workspace_.folder(), arguments);
       if (done) return ok();
       return fail(ErrorKind::failed, "Failed to " + what + " " + name + ": " + done.error().message,
-                  "The release itself is published; only its git tag is missing.");
+                  flags_.skip_push ? "" : "The release itself is published; run the same again for its git tag.");
     };
-    say("info", "Tagging current git commit with '" + name + "'.", {"Tag"});
-    TRYV(git("tag", {"tag", "-a", name, "-m", "Escape release " + name}));
+    if (!tagged_commit()) {
+      say("info", "Tagging current git commit with '" + name + "'.", {"Tag"});
+      TRYV(git("tag", {"tag", "-a", name, "-m", "Escape release " + name}));
+    }
     if (!flags_.push_git_tags) return ok();
     say("info", "Pushing git tags.", {"Tag"});
     return git("push tag", {"push", "origin", name});
@@ -260,6 +395,8 @@ class ReleaseRun {
   Workspace workspace_;
   Renderer renderer_;
   release::Metadata metadata_;
+  UnfinishedRelease unfinished_;
+  bool is_published_ = false;  ///< by the run before
 };
 
 Result<int> release_command(Invocation& run, const ReleaseFlags& flags) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "controller/cli/fake_controller_for_tests.h"
+#include "controller/cli/git.h"
 #include "shared/codec/domain.h"
 #include "shared/io/files.h"
 
@@ -113,6 +114,164 @@ TEST(RunRelease, AnExistingVersionIsToldBeforeAnyWork) {
   EXPECT_NE(cli.console.told.find("Skipping release, because version v2.1 already exists in the Inventory"),
             std::string::npos);
   EXPECT_TRUE(cli.story.empty());
+}
+
+std::string unfinished_of(const WorkspaceCli& cli) { return cli.folder + "/.escape/release.json"; }
+
+TEST(RunRelease, GoesOnWithThePackageThatCouldNotBePublished) {
+  WorkspaceCli cli;
+  const std::vector<std::string> release{"run", "release", "--plan", cli.plan, "-v", "who=Me"};
+  cli.inventory.trouble = FakeInventory::Trouble::before;
+  EXPECT_EQ(cli.run(release), 69) << cli.console.told;
+  EXPECT_FALSE(cli.story.empty());
+  cli.story.clear();
+  EXPECT_EQ(cli.run(release), 69) << "and once more";
+  cli.inventory.trouble = FakeInventory::Trouble::none;
+  EXPECT_EQ(cli.run(release), 0) << cli.console.told;
+  EXPECT_TRUE(cli.story.empty()) << "nothing is built or tried again: " << cli.story.front();
+  EXPECT_EQ(cli.inventory.reservations, 1);
+  EXPECT_TRUE(cli.inventory.published.contains(hello8));
+  EXPECT_TRUE(cli.console.told.starts_with("Release: Resuming the release of " + hello8 +
+                                           ": its package was made by the run before.\n"))
+      << cli.console.told;
+  EXPECT_TRUE(cli.console.told.ends_with("Release: ✔️ Successfully released " + hello8 + "\n"));
+  EXPECT_FALSE(io::exists(unfinished_of(cli)));
+}
+
+TEST(RunRelease, FindsThatItWasPublishedAndOnlyTheAnswerWasLost) {
+  WorkspaceCli cli;
+  cli.inventory.trouble = FakeInventory::Trouble::after;
+  EXPECT_EQ(cli.run({"run", "release", "--plan", cli.plan}), 69) << cli.console.told;
+  cli.story.clear();
+  EXPECT_EQ(cli.run({"run", "release", "--plan", cli.plan}), 0) << cli.console.told;
+  EXPECT_TRUE(cli.story.empty());
+  EXPECT_TRUE(cli.console.told.starts_with("Release: " + hello8 + " was published by the run before.\n"))
+      << cli.console.told;
+  EXPECT_FALSE(io::exists(unfinished_of(cli)));
+}
+
+TEST(RunRelease, DoesEverythingAgainWhenItIsNotTheSame) {
+  const std::vector<std::function<void(WorkspaceCli&, std::vector<std::string>&)>> changes{
+      [](WorkspaceCli& cli, std::vector<std::string>&) {
+        EXPECT_TRUE(io::write_file(cli.folder + "/build.sh", "#!/bin/sh\ntrue\n", 0755));
+      },
+      [](WorkspaceCli& cli, std::vector<std::string>&) {
+        EXPECT_TRUE(io::write_file(cli.folder + "/.escape/target/hello-world-v0.0.8.tgz", "changed"));
+      },
+      [](WorkspaceCli& cli, std::vector<std::string>&) { EXPECT_TRUE(io::write_file(unfinished_of(cli), "{")); },
+      [](WorkspaceCli&, std::vector<std::string>& release) { release.insert(release.end(), {"-v", "who=You"}); },
+      // The first run had skipped them.
+      [](WorkspaceCli&, std::vector<std::string>& release) { std::erase(release, "--skip-tests"); }};
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    WorkspaceCli cli;
+    std::vector<std::string> release{"run", "release", "--plan", cli.plan, "--skip-tests"};
+    cli.inventory.trouble = FakeInventory::Trouble::before;
+    EXPECT_EQ(cli.run(release), 69) << cli.console.told;
+    cli.inventory.trouble = FakeInventory::Trouble::none;
+    cli.story.clear();
+    changes[i](cli, release);
+    EXPECT_EQ(cli.run(release), 0) << i << cli.console.told;
+    EXPECT_FALSE(cli.story.empty()) << i;
+  }
+}
+
+TEST(RunRelease, AFailedTryGetsItsNumberAgain) {
+  WorkspaceCli cli;
+  cli.has_failing = true;
+  cli.failing = protocol::JobKind::build;
+  EXPECT_EQ(cli.run({"run", "release", "--plan", cli.plan}), 3);
+  cli.has_failing = false;
+  EXPECT_EQ(cli.run({"run", "release", "--plan", cli.plan}), 0) << cli.console.told;
+  EXPECT_EQ(cli.inventory.reservations, 2);
+  EXPECT_EQ(cli.inventory.holders.size(), 1u) << "the inventory knows who it was";
+  EXPECT_EQ(cli.run({"run", "release", "--plan", cli.plan}), 6) << "this fake one gives no other";
+  EXPECT_EQ(cli.inventory.holders.size(), 2u);
+}
+
+TEST(RunRelease, RemovesTheTrialOfARunThatWasKilled) {
+  WorkspaceCli cli;
+  ASSERT_TRUE(io::make_folders(cli.folder + "/.escape"));
+  ASSERT_TRUE(io::write_file(unfinished_of(cli), R"({"application":"_/other","asked":"1","version":"1",)"
+                                                 R"("trial":"release-1234"})"));
+  EXPECT_EQ(cli.run({"run", "release", "--plan", cli.plan}), 0) << cli.console.told;
+  EXPECT_EQ(cli.story.front(), "remove trial");
+}
+
+/// The same folder as a git repository with one commit and a remote.
+struct GitCli : WorkspaceCli {
+  std::string remote = io::make_temporary_folder("escape-cli-git").value();
+  GitCli() {
+    EXPECT_TRUE(run_git(remote, {"init", "-q", "--bare"}));
+    git({"init", "-q"});
+    git({"remote", "add", "origin", remote});
+    EXPECT_TRUE(io::write_file(folder + "/.gitignore", ".escape\n"));
+    commit();
+  }
+  ~GitCli() { EXPECT_TRUE(io::remove_all(remote)); }
+  std::string git(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"-c", "user.name=Ann", "-c", "user.email=ann@example.org"});
+    const Result<std::string> done = run_git(folder, arguments);
+    EXPECT_TRUE(done) << done.error().message;
+    return done ? done.value() : "";
+  }
+  void commit() {
+    git({"config", "user.name", "Ann"});
+    git({"config", "user.email", "ann@example.org"});
+    git({"add", "."});
+    git({"commit", "-q", "-m", "Something", "--allow-empty"});
+  }
+  int release(std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"run", "release", "--plan", plan, "--tag-git"});
+    return run(more);
+  }
+};
+
+TEST(RunRelease, TagsTheCommitAndPushesTheTag) {
+  GitCli cli;
+  EXPECT_EQ(cli.release(), 0) << cli.console.told;
+  EXPECT_EQ(cli.git({"tag", "--points-at", "HEAD"}), hello8 + "\n");
+  EXPECT_EQ(cli.git({"tag", "-l", "--format=%(contents:subject)"}), "Escape release " + hello8 + "\n");
+  EXPECT_EQ(run_git(cli.remote, {"tag"}).value(), hello8 + "\n");
+  GitCli local;
+  EXPECT_EQ(local.release({"--push-git-tags=false"}), 0) << local.console.told;
+  EXPECT_EQ(local.git({"tag"}), hello8 + "\n");
+  EXPECT_EQ(run_git(local.remote, {"tag"}).value(), "");
+}
+
+TEST(RunRelease, WhatKeepsGitFromTaggingIsToldBeforeAnyWork) {
+  GitCli without_remote;
+  without_remote.git({"remote", "remove", "origin"});
+  EXPECT_EQ(without_remote.release(), 5);
+  EXPECT_NE(without_remote.console.told.find("There is no git remote 'origin' to push the tag to."), std::string::npos);
+  EXPECT_TRUE(without_remote.story.empty());
+  EXPECT_EQ(without_remote.release({"--push-git-tags=false"}), 0) << without_remote.console.told;
+
+  GitCli elsewhere;
+  elsewhere.git({"tag", "-a", hello8, "-m", "mine"});
+  elsewhere.commit();
+  EXPECT_EQ(elsewhere.release(), 6);
+  EXPECT_NE(elsewhere.console.told.find("The git tag '" + hello8 + "' is there already, at another commit."),
+            std::string::npos)
+      << elsewhere.console.told;
+  EXPECT_TRUE(elsewhere.story.empty());
+  EXPECT_TRUE(elsewhere.inventory.published.empty());
+
+  WorkspaceCli no_repository;
+  EXPECT_EQ(no_repository.run({"run", "release", "--plan", no_repository.plan, "--tag-git"}), 5);
+  EXPECT_TRUE(no_repository.story.empty());
+}
+
+TEST(RunRelease, ATagThatCouldNotBePushedIsPushedByTheNextRun) {
+  GitCli cli;
+  ASSERT_TRUE(io::rename(cli.remote, cli.remote + "-away"));
+  EXPECT_EQ(cli.release(), 3) << cli.console.told;
+  EXPECT_NE(cli.console.told.find("Failed to push tag " + hello8), std::string::npos) << cli.console.told;
+  EXPECT_TRUE(cli.inventory.published.contains(hello8));
+  ASSERT_TRUE(io::rename(cli.remote + "-away", cli.remote));
+  cli.story.clear();
+  EXPECT_EQ(cli.release(), 0) << cli.console.told;
+  EXPECT_TRUE(cli.story.empty());
+  EXPECT_EQ(run_git(cli.remote, {"tag"}).value(), hello8 + "\n");
 }
 
 TEST(RunDeploy, WithoutAReleaseDeploysThisFolder) {

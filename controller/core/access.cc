@@ -52,6 +52,7 @@ Need need_of(const protocol::Request& asked) {
             if (!r.reveal) return Need{Right::read};
             return r.environment.empty() ? Need{Right::administer} : Need{Right::operate, r.environment};
           },
+          [](const request::ImportState&) { return Need{Right::administer}; },
           [](const request::CreateDeployment& r) { return Need{Right::operate, r.environment}; },
           [](const request::SetDeployment& r) { return Need{Right::operate, r.environment}; },
           [](const request::RequestDeployment& r) { return Need{Right::operate, r.environment}; },

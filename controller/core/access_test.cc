@@ -46,6 +46,8 @@ TEST(CheckAllowed, holds_the_table_of_roles) {
       {request::RetryJob{1}, false, true, true},
       {request::ResolveJob{1, true, "why"}, false, true, true},
       {request::InventoryToken{}, false, true, true},
+      {request::ImportState{}, false, false, true},
+      {request::ImportState{.state = {}, .environment = "test", .dry_run = true}, false, false, true},
       {request::Invite{}, false, false, true},
       {request::RemoveAgent{}, false, false, true},
       {request::ListPrincipals{}, false, false, true},

@@ -45,9 +45,14 @@ Result<std::vector<std::string>> changed_inputs(const Candidate& candidate, cons
     }
     return nullptr;
   };
+  ValueFiles files(candidate.desired->record.value().seen, candidate.state.instance);
   Surroundings around{
-      key.environment, key.deployment, &candidate.stage, candidate.stage.status.updated_at,
-      others_around(candidate.state, find, metadata, release::Scope::deploy, key, "deploy", candidate.stage.providers)};
+      key.environment,
+      key.deployment,
+      &candidate.stage,
+      candidate.stage.status.updated_at,
+      others_around(candidate.state, find, metadata, release::Scope::deploy, key, "deploy", candidate.stage.providers),
+      &files};
   const auto wanted_now = [&] {
     static const Value::Object nothing;
     return calculate_inputs(metadata, release::Scope::deploy,
@@ -111,7 +116,7 @@ PlannedChange compare(const Candidate& candidate, bool refresh) {
   if (stage.last_ok->version != to) {
     return action(candidate, "deploy", to, fmt::format("runs {}, wanted {}", stage.last_ok->version, to));
   }
-  if (stage.last_ok->sha256 != record.sha256) {
+  if (!may_be_same(*stage.last_ok, {to, record.sha256})) {
     return action(candidate, "deploy", to, "runs files of a workspace or another package of that version");
   }
   if (!changed.value().empty())

@@ -111,6 +111,19 @@ void Core::Impl::on_input(const input::Published& got) {
   watch_release(got.record.id);
 }
 
+void Core::Impl::on_input(const input::Tagged& got) {
+  const bool is_removed = got.to.empty();
+  const std::string application = to_string(got.application);
+  Value::Object data{{"application", application},
+                     {"tag", got.tag},
+                     {"release", application + "-v" + (is_removed ? got.from : got.to)}};
+  if (!got.from.empty()) data.set("from", got.from);
+  if (!is_removed) data.set("to", got.to);
+  tell(is_removed ? "release.untagged" : "release.tagged", got.by, {}, 0, std::move(data));
+  const Result<release::ReleaseId> id = release::parse_release_id(application + "-v" + got.to);
+  if (!is_removed && id) watch_release(id.value());
+}
+
 void Core::Impl::on_input(const input::Tick&) {
   bool anything = false;
   while (std::optional<TimerKey> due = timers.take_due(now.steady)) {

@@ -10,11 +10,13 @@
 #include <variant>
 #include <vector>
 
+#include "controller/core/import.h"
 #include "controller/core/model.h"
 #include "protocol/messages/agent.h"
 #include "protocol/messages/client.h"
 #include "shared/base/result.h"
 #include "shared/base/time.h"
+#include "shared/script/script.h"
 
 namespace escape::controller {
 
@@ -67,6 +69,7 @@ struct ClientMessage {
   /// A rollback: changes of the deployment, newest first, at most `rollback_looks_back`. ShowDeployment that reveals
   /// what was (`at`): the deployment as it was then, and those below it.
   std::vector<DeploymentChange> history{};
+  KnownDigests digests{};  ///< ImportState: likewise (`find_digests`)
 };
 /// The inventory's answer to effects.resolve.
 /// With a query the first is the answer to it; the others, in any order, are what was asked for by id and all that
@@ -79,6 +82,15 @@ struct Resolved {
 /// "release.published".
 struct Published {
   release::ReleaseRecord record;
+  std::string by;
+};
+/// A tag was set, moved or taken off in the controller's own inventory (committed with this): tells it in the event
+/// log, "release.tagged" or "release.untagged".
+struct Tagged {
+  release::ApplicationId application;
+  std::string tag;
+  std::string from;  ///< version; empty: the tag is new
+  std::string to;    ///< version; empty: it was taken off
   std::string by;
 };
 /// The transport could not deliver to that session (its connection is gone).
@@ -100,7 +112,7 @@ struct Recovered {
 
 }  // namespace input
 
-using Input = std::variant<input::AgentMessage, input::ClientMessage, input::Resolved, input::Published,
+using Input = std::variant<input::AgentMessage, input::ClientMessage, input::Resolved, input::Published, input::Tagged,
                            input::SessionGone, input::Tick, input::Started, input::Resumed, input::Recovered>;
 
 /// What must happen because of one input. Carried out in this order, in one place: write (one synced batch per loop
@@ -188,6 +200,7 @@ struct Surroundings {
   const state::StageRecord* record = nullptr;
   Timestamp now{};
   Value::Object others{};
+  script::Host* files = nullptr;  ///< of the release (value_files.h); null: its expressions see none
 };
 /// The dependencies and providers of a deployment, under every name that its expressions know them by, as they are now.
 /// `stage`: the record of the whole job; `providers`: consumer's variable → deployment; `find`: the releases that are
@@ -224,10 +237,9 @@ Result<Value::Object> calculate_outputs(const release::Metadata& metadata, relea
                                         const Surroundings& around);
 /// A template with its mapping evaluated. Error: bad_data "Failed to compile template F: Error in template 'F' mapping
 /// key 'k': …".
-Result<protocol::TemplateToRender> evaluate_template(const release::Template& one, const Value::Object& globals,
-                                                     Timestamp now);
+Result<protocol::TemplateToRender> evaluate_template(const release::Template& one, const script::Context& context);
 /// cmd, args and script of a step, evaluated. Error: bad_data "Expression '…' did not return a string value".
-Result<release::ExecStage> evaluate_stage(const release::ExecStage& stage, const Value::Object& globals, Timestamp now);
+Result<release::ExecStage> evaluate_stage(const release::ExecStage& stage, const script::Context& context);
 
 /// Carries out Effects::Resolve with an inventory that answers one query at a time: the shells' part of it. Errors:
 /// those of `resolve`; not_found when a release needs one that is not there, naming both.

@@ -254,5 +254,61 @@ TEST_F(DependenciesTest, below_a_build_they_are_deployed_too) {
   EXPECT_EQ(e.stage("qq/app", "dev", "build").status.code, state::StatusCode::empty);
 }
 
+TEST_F(DependenciesTest, an_unchanged_one_is_skipped_when_its_package_says_so) {
+  release::ReleaseRecord& db = h.releases["qq/db-v1.0"];
+  db.metadata.skip_unchanged = true;
+  h.deploy("qq/app-v1.0");
+  agent->offers.clear();
+  const JobId again = h.deploy("qq/app-v1.0");
+  EXPECT_EQ(h.job(again).outcome, JobOutcome::ok) << h.job(again).message;
+  EXPECT_THAT(steps(), ElementsAre("qq/app:cache deploy", "qq/app deploy"));
+  EXPECT_EQ(offer_of("qq/app:cache").variables.at("INPUT_of"), "unnamed:5432") << "its outputs are as they were";
+  EXPECT_EQ(h.status("qq/app:db"), "ok");
+  EXPECT_THAT(h.log_texts(again), Contains(HasSubstr("Skipping dependency qq/db-v1.0: nothing of it has changed.")));
+
+  agent->offers.clear();
+  Submit other;
+  other.environment = "stage";
+  other.release = "qq/app-v1.0";
+  other.inputs = {{"size", "large"}};
+  h.submit(other);
+  EXPECT_THAT(steps(), ElementsAre("qq/app:db deploy", "qq/app:cache deploy", "qq/app deploy")) << "another input";
+  EXPECT_EQ(offer_of("qq/app:db").variables.at("INPUT_size"), "large");
+
+  agent->offers.clear();
+  db.sha256 = "another";
+  h.deploy("qq/app-v1.0");
+  EXPECT_THAT(steps(), Contains("qq/app:db deploy")) << "another package of that version";
+
+  agent->outcome = TaskOutcome::failed;
+  h.deploy("qq/app-v1.0");
+  agent->outcome = TaskOutcome::ok;
+  EXPECT_EQ(h.status("qq/app:db"), "ok") << "the one after it failed";
+  db.metadata.version = "1.0";
+  agent->offers.clear();
+  h.deploy("qq/app-v1.0");
+  EXPECT_THAT(steps(), ElementsAre("qq/app:cache deploy", "qq/app deploy"));
+}
+
+TEST_F(DependenciesTest, one_with_others_below_it_is_skipped_only_when_all_of_those_are) {
+  release::ReleaseRecord& disk = add("qq/disk-v1.0", {"deploy"});
+  disk.metadata.skip_unchanged = true;
+  release::ReleaseRecord& db = h.releases["qq/db-v1.0"];
+  db.metadata.skip_unchanged = true;
+  db.metadata.depends = {depend("qq/disk-v1.0", "disk", {{"who", "$this.inputs.size"}})};
+  h.deploy("qq/app-v1.0");
+  agent->offers.clear();
+  const JobId again = h.deploy("qq/app-v1.0");
+  EXPECT_EQ(h.job(again).outcome, JobOutcome::ok) << h.job(again).message;
+  EXPECT_THAT(steps(), ElementsAre("qq/app:cache deploy", "qq/app deploy"));
+  EXPECT_EQ(h.status("qq/app:db"), "ok");
+  EXPECT_EQ(h.status("qq/app:db:disk"), "ok");
+  disk.sha256 = "another";
+  agent->offers.clear();
+  h.deploy("qq/app-v1.0");
+  EXPECT_THAT(steps(),
+              ElementsAre("qq/app:db:disk deploy", "qq/app:db deploy", "qq/app:cache deploy", "qq/app deploy"));
+}
+
 }  // namespace dependencies_test
 }  // namespace escape::controller::testing

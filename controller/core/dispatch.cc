@@ -125,7 +125,8 @@ Result<> Core::Impl::fill_task(Task& task) {
   const Expansion& all = expansion_of(task.id.job);
   const Unit& unit = all.units[step.unit];
   const release::Metadata& metadata = all.metadata_of(step.unit);
-  const Surroundings surroundings = around(job, unit, metadata, task.stage, scope_of(step));
+  ValueFiles files = files_of(job, unit);
+  const Surroundings surroundings = around(job, unit, metadata, task.stage, scope_of(step), files);
   static const state::StageRecord nothing;
   const state::StageRecord& stage = surroundings.record ? *surroundings.record : nothing;
   static const std::map<std::string, std::string> none;
@@ -138,15 +139,32 @@ Result<> Core::Impl::fill_task(Task& task) {
   if (step.part == Part::errand) {
     TRYV(add_errand_variables(job, metadata, surroundings, task.variables, globals));
   }
+  const script::Context context = context_of(globals, files);
   if (const release::ExecStage* run = script_of(metadata, step)) {
-    TRY(task.run, evaluate_stage(*run, globals, now.wall));
+    TRY(task.run, evaluate_stage(*run, context));
   }
   task.templates.clear();
   for (const release::Template& one : templates_of(metadata, step)) {
-    TRY(protocol::TemplateToRender ready, evaluate_template(one, globals, now.wall));
+    TRY(protocol::TemplateToRender ready, evaluate_template(one, context));
     task.templates.push_back(std::move(ready));
   }
-  return ok();
+  return take_files(task, known_files(job, files));
+}
+
+/// The files that the step's values name.
+Result<> Core::Impl::take_files(Task& task, const FileTexts& known) const {
+  std::vector<std::string_view> texts{task.run.cmd, task.run.script, task.run.inline_script};
+  texts.insert(texts.end(), task.run.args.begin(), task.run.args.end());
+  for (const auto& [name, text] : task.variables) texts.push_back(text);
+  task.files = named_files(known, texts);
+  task.files.merge(named_files(known, task.outputs_before));
+  for (const protocol::TemplateToRender& one : task.templates) task.files.merge(named_files(known, one.values));
+  std::size_t bytes = 0;
+  for (const auto& [path, text] : task.files) bytes += text.size();
+  if (bytes <= most_value_file_bytes) return ok();
+  return fail(ErrorKind::bad_data,
+              fmt::format("The files that the values of step {} name are larger than 1 MiB together.", task.step),
+              "Put large files into the package.");
 }
 
 /// An errand sees the deployment's values and its own, which nobody keeps (spec/variables.md §7).
@@ -235,6 +253,7 @@ protocol::Offer Core::Impl::offer_of(const Task& task) {
   offer.run = task.run.empty() && script ? *script : task.run;  // empty: the row is of an older version
   offer.downloads = downloads_of(metadata, step);
   offer.templates = task.templates;
+  for (const auto& [path, text] : task.files) offer.files.push_back({path, text});
   add_parts(job, metadata, "", offer.parts);
   offer.variables = task.variables;
   offer.secret_variables = secret_variables(metadata, task.variables);

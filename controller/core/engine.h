@@ -15,6 +15,7 @@
 #include "controller/core/reconcile.h"
 #include "controller/core/recorder.h"
 #include "controller/core/timers.h"
+#include "controller/core/value_files.h"
 #include "shared/release/metadata.h"
 
 /// The inside of the core. One struct, because every decision may touch any row; its functions are spread over one file
@@ -46,6 +47,7 @@ struct Core::Impl {
   void on_input(const input::ClientMessage& got);
   void on_input(const input::Resolved& got);
   void on_input(const input::Published& got);
+  void on_input(const input::Tagged& got);
   void on_input(const input::SessionGone& got);
   void on_input(const input::Tick&);
   void on_input(const input::Started&);
@@ -70,6 +72,8 @@ struct Core::Impl {
   Result<protocol::Reply> apply_environment(const Principal& by, const protocol::request::ApplyEnvironment& asked);
   Result<protocol::Reply> remove_environment(const Principal& by, const protocol::request::RemoveEnvironment& asked);
   Result<protocol::Reply> create_deployment(const Principal& by, const protocol::request::CreateDeployment& asked);
+  Result<protocol::Reply> import_state(const Principal& by, const protocol::request::ImportState& asked,
+                                       const KnownDigests& digests);
   void make_environment(const Principal& by, const std::string& name, bool is_trial);
   Result<> check_desired(const DeploymentKey& key, std::string_view query) const;
   /// `also`: what else of the deployment is wished with it. Nothing is told when nothing changes.
@@ -120,6 +124,8 @@ struct Core::Impl {
   // history.cc: what a deployment was, going back to it, and holding it
   void tell_change(std::string_view what, std::string_view principal, const DeploymentKey& key, JobId job,
                    Value::Object data = {}, std::string note = {});
+  void keep_change(std::string_view what, std::string_view principal, const DeploymentKey& key, JobId job,
+                   std::string note);
   Result<> aim_rollback(Job& job, const std::vector<DeploymentChange>& history) const;
   void hold_after_rollback(const Job& job);
   void hold(const DeploymentKey& key, state::Hold hold);
@@ -135,6 +141,7 @@ struct Core::Impl {
   void take_releases(JobId number, std::vector<release::ReleaseRecord> records);
   void aim_at_deployed(JobId number);
   void resolve(const Job& job);
+  void take_digest(const Job& job);
   void log_next_part(const Job& job);
   void succeed(JobId number);
   void fail_job(JobId number, Error error, std::string_view last_output = {});
@@ -185,10 +192,13 @@ struct Core::Impl {
   InputSources sources_of(const Job& job, const Unit& unit, const std::string& stage,
                           const Value::Object* user = nullptr) const;
   Surroundings around(const Job& job, const Unit& unit, const release::Metadata& metadata, const std::string& stage,
-                      release::Scope scope) const;
+                      release::Scope scope, script::Host& files) const;
   std::pair<Value::Object, EarlyInputs> early_globals(const Job& job, const Unit& unit,
                                                       const release::Metadata& metadata, const std::string& stage,
-                                                      release::Scope scope) const;
+                                                      release::Scope scope, script::Host& files) const;
+  script::Context context_of(const Value::Object& globals, script::Host& files) const;
+  ValueFiles files_of(const Job& job, const Unit& unit) const;
+  FileTexts known_files(const Job& job, const ValueFiles& files) const;
 
   // steps.cc: a stage's record while its scripts run
   void advance(JobId number);
@@ -198,14 +208,18 @@ struct Core::Impl {
   state::DeployedRelease release_of(const Job& job, std::uint32_t unit);
   Result<> open(JobId number, const Step& step);
   Result<> take_mapping(JobId number, const Step& step);
-  /// `later`: takes the inputs that cannot be told before a dependency has run; null: such a one is an error.
+  /// `named`: the texts of files that they name. `later`: takes the inputs that cannot be told before a dependency has
+  /// run; null: such a one is an error.
   Result<Value::Object> map_inputs(const Job& job, std::uint32_t unit, const std::string& stage,
-                                   std::set<std::string>* later);
+                                   std::set<std::string>* later, FileTexts& named);
   void announce(const Job& job, const Step& step);
   void announce_end(const Job& job, const Step& step);
   Result<> enter(JobId number, const Step& step);
   Result<> leave(JobId number, const Step& step, const Task* task);
   Result<> calculate(JobId number, const Step& step);
+  bool is_left_alone(JobId number, const Step& step);
+  bool may_be_left_alone(const Job& job, std::uint32_t unit, const std::string& stage);
+  void leave_alone(JobId number, std::uint32_t unit, const Step& step);
   void finish_stage(JobId number, const Step& step);
   void finish_destroy(JobId number, const Step& step);
   void take_as_done(JobId number);
@@ -225,6 +239,7 @@ struct Core::Impl {
   void offer(TaskId id, SessionId session);
   protocol::Offer offer_of(const Task& task);
   Result<> fill_task(Task& task);
+  Result<> take_files(Task& task, const FileTexts& known) const;
   Result<> add_errand_variables(const Job& job, const release::Metadata& metadata, const Surroundings& surroundings,
                                 std::map<std::string, std::string>& variables, Value::Object& globals) const;
   Result<> check_abilities(const AgentId& agent, const protocol::Offer& offer) const;

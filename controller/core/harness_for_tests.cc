@@ -274,6 +274,13 @@ protocol::Reply Harness::ask(protocol::Request request, std::string id, std::str
 
 Input Harness::client_message(std::string_view key, std::string id, protocol::Request request) const {
   input::ClientMessage message{0, std::string(key), std::move(id), std::move(request)};
+  if (const auto* state = std::get_if<protocol::request::ImportState>(&message.request)) {
+    message.digests = find_digests(*state, [this](const release::ReleaseId& id) -> Result<std::string> {
+      auto found = releases.find(to_string(id));
+      if (found == releases.end()) return fail(ErrorKind::not_found, "there is no such release");
+      return found->second.sha256;
+    });
+  }
   const auto* retry = std::get_if<protocol::request::RetryJob>(&message.request);
   if (retry && settled.contains(retry->job)) {
     message.past = PastJob{settled.at(retry->job), {}};

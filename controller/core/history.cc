@@ -10,14 +10,16 @@ namespace {
 
 constexpr std::string_view told_prefix = "deployment.";
 
-/// After which the deploy stage held a release that runs well.
-bool is_good(const DeploymentChange& change) {
-  return change.what == "deployed" || change.what == "upgraded" || change.what == "rolledback";
-}
-
 const state::StageRecord* deploy_stage(const state::Deployment& deployment) {
   auto found = deployment.stages.find("deploy");
   return found == deployment.stages.end() ? nullptr : &found->second;
+}
+
+/// After which the deploy stage held a release that runs well.
+bool is_good(const DeploymentChange& change) {
+  const state::StageRecord* stage = deploy_stage(change.deployment);
+  if (change.what == "imported") return stage && stage->last_ok && stage->status.code == state::StatusCode::ok;
+  return change.what == "deployed" || change.what == "upgraded" || change.what == "rolledback";
 }
 
 bool has_same_content(const state::Deployment& one, const state::Deployment& other) {
@@ -37,7 +39,7 @@ Error history_hint(ErrorKind kind, std::string message, const state::Deployment&
 /// Only what an agent can fetch again can be brought back.
 Result<const DeploymentChange*> released(const DeploymentChange& change) {
   const state::StageRecord* stage = deploy_stage(change.deployment);
-  if (stage && !stage->release.sha256.empty()) return &change;
+  if (stage && (!stage->release.sha256.empty() || stage->release.lacks_digest)) return &change;
   return fail(history_hint(ErrorKind::refused,
                            fmt::format("Change {} of the deployment {} ran unreleased files of a workspace, which "
                                        "cannot be brought back.",
@@ -98,6 +100,12 @@ std::string describe_hold(const state::Hold& hold) {
 void Core::Impl::tell_change(std::string_view what, std::string_view principal, const DeploymentKey& key, JobId job,
                              Value::Object data, std::string note) {
   tell(std::string(told_prefix) + std::string(what), principal, key, job, std::move(data));
+  keep_change(what, principal, key, job, std::move(note));
+}
+
+/// Under the number of the event that was told last.
+void Core::Impl::keep_change(std::string_view what, std::string_view principal, const DeploymentKey& key, JobId job,
+                             std::string note) {
   const State& state = rows.state();
   if (!state.deployments.contains(key)) return;
   state::Deployment& deployment = rows.edit_deployment(key);
@@ -131,6 +139,7 @@ Result<> Core::Impl::aim_rollback(Job& job, const std::vector<DeploymentChange>&
   job.expected_sha256 = stage.release.sha256;
   job.inputs = stage.inputs;
   job.given = stage.calculated_inputs;
+  job.given_files = stage.files;
   job.providers = stage.providers;
   return ok();
 }

@@ -49,13 +49,14 @@ class Evaluation {
   using Find = std::function<const Value*(const std::string&)>;
   /// `member`: "inputs" or "outputs", under which `this` gets each value as soon as it is known.
   Evaluation(const std::vector<release::Variable>& variables, release::Scope scope, std::string member, Find given,
-             Value::Object globals, Timestamp now)
+             Value::Object globals, const Surroundings& around)
       : variables_(variables),
         scope_(scope),
         member_(std::move(member)),
         given_(std::move(given)),
         globals_(std::move(globals)),
-        now_(now) {}
+        files_(around.files),
+        now_(around.now) {}
 
   using Hint = std::function<std::string(const std::string&)>;
   Result<Value::Object> all(const Hint& hint) {
@@ -99,7 +100,7 @@ class Evaluation {
       if (sibling == variables_.end() || !in_scope(*sibling, scope_)) continue;
       TRYV(evaluate(*sibling, hint));
     }
-    const script::Context context{&globals_, nullptr, now_.micros / 1'000'000};
+    const script::Context context{&globals_, files_, now_.micros / 1'000'000};
     TRY(Value value, plan::value_of(variable, given, context, hint(variable.id)));
     for (auto& [name, self] : globals_) {
       if (name != "this") continue;
@@ -126,6 +127,7 @@ class Evaluation {
   std::string member_;
   Find given_;
   Value::Object globals_;
+  script::Host* files_;
   Timestamp now_;
   std::map<std::string, Value> done_;
   std::vector<std::string> under_way_;
@@ -165,7 +167,7 @@ Evaluation evaluation_of(const std::vector<release::Variable>& declared, const r
     }
     return nullptr;
   };
-  return Evaluation(declared, scope, "inputs", given, expression_globals(metadata, scope, fresh), around.now);
+  return Evaluation(declared, scope, "inputs", given, expression_globals(metadata, scope, fresh), around);
 }
 
 std::string how_to_give(const std::string& id) { return fmt::format("Give it with -v {}=VALUE.", id); }
@@ -213,15 +215,13 @@ Result<Value::Object> calculate_outputs(const release::Metadata& metadata, relea
   const Value::Object& raw = around.record ? around.record->calculated_outputs : nothing;
   Evaluation evaluation(
       metadata.outputs, scope, "outputs", [&](const std::string& id) { return raw.find(id); },
-      expression_globals(metadata, scope, around), around.now);
+      expression_globals(metadata, scope, around), around);
   return evaluation.all([](const std::string&) {
     return "It is an output without default: a script of the stage must write it to the outputs file.";
   });
 }
 
-Result<release::ExecStage> evaluate_stage(const release::ExecStage& stage, const Value::Object& globals,
-                                          Timestamp now) {
-  const script::Context context{&globals, nullptr, now.micros / 1'000'000};
+Result<release::ExecStage> evaluate_stage(const release::ExecStage& stage, const script::Context& context) {
   const auto evaluate = [&](const std::string& text) -> Result<std::string> {
     if (!script::is_expression(text)) return text;
     return script::evaluate_to_text(text, context);
@@ -235,9 +235,7 @@ Result<release::ExecStage> evaluate_stage(const release::ExecStage& stage, const
   return run;
 }
 
-Result<protocol::TemplateToRender> evaluate_template(const release::Template& one, const Value::Object& globals,
-                                                     Timestamp now) {
-  const script::Context context{&globals, nullptr, now.micros / 1'000'000};
+Result<protocol::TemplateToRender> evaluate_template(const release::Template& one, const script::Context& context) {
   protocol::TemplateToRender ready{.file = one.file, .target = one.target, .escape_html = one.escape == "html"};
   for (const auto& [key, value] : one.mapping) {
     Result<Value> mapped =

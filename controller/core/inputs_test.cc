@@ -61,13 +61,45 @@ TEST(CalculateInputs, inputs_that_need_each_other_are_named) {
   EXPECT_EQ(values.error().message, "The inputs a → b → a need each other");
 }
 
+// The rows of spec/scripting-language.md §4.2 beside those of a release.
+TEST(ExpressionGlobals, have_the_deployment_and_the_declared_values_of_its_record) {
+  release::Metadata metadata;
+  metadata.name = "app";
+  metadata.version = "1.2";
+  metadata.inputs = {variable("in", "string", std::nullopt), variable("built", "string", std::nullopt)};
+  metadata.inputs[1].scopes = {"build"};
+  metadata.outputs = {variable("out", "string", std::nullopt)};
+  state::StageRecord record;
+  record.calculated_inputs = {{"in", "i"}, {"built", "b"}, {"unknown", "u"}};
+  record.calculated_outputs = {{"out", "o"}, {"unknown", "u"}};
+  const Surroundings around{"stage", "_/outer:_/app", &record, {}, {{"dep", Value::Object{{"name", "dep"}}}}};
+  const Value::Object globals = expression_globals(metadata, release::Scope::deploy, around);
+  const std::pair<const char*, const char*> rows[] = {
+      {"$this.id", "_/app-v1.2"},
+      {"$this.project", "escape"},
+      {"$this.environment", "stage"},
+      {"$this.deployment", "_/outer:_/app"},
+      {"$this.inputs.in", "i"},
+      {"$this.inputs.built.default(\"not of this stage\")", "not of this stage"},
+      {"$this.inputs.unknown.default(\"not declared\")", "not declared"},
+      {"$this.outputs.out", "o"},
+      {"$this.outputs.unknown.default(\"not declared\")", "not declared"},
+      {"$dep.name", "dep"},
+  };
+  for (const auto& [text, value] : rows) {
+    const Result<std::string> found = script::evaluate_to_text(text, {&globals});
+    ASSERT_TRUE(found) << text << ": " << found.error().message;
+    EXPECT_EQ(found.value(), value) << text;
+  }
+}
+
 TEST(EvaluateStage, evaluates_all_but_inline_scripts) {
   const Value::Object globals{{"this", Value::Object{{"version", "1.2"}, {"n", 3}, {"yes", true}}}};
   const release::ExecStage run =
-      evaluate_stage({.cmd = "$this.version", .args = {"$this.n", "plain", "$$kept"}}, globals, {}).value();
+      evaluate_stage({.cmd = "$this.version", .args = {"$this.n", "plain", "$$kept"}}, {&globals}).value();
   EXPECT_EQ(run, (release::ExecStage{.cmd = "1.2", .args = {"3", "plain", "$$kept"}}));
-  EXPECT_EQ(evaluate_stage({.inline_script = "$this.version"}, globals, {}).value().inline_script, "$this.version");
-  const Result<release::ExecStage> wrong = evaluate_stage({.script = "$this.yes"}, globals, {});
+  EXPECT_EQ(evaluate_stage({.inline_script = "$this.version"}, {&globals}).value().inline_script, "$this.version");
+  const Result<release::ExecStage> wrong = evaluate_stage({.script = "$this.yes"}, {&globals});
   ASSERT_FALSE(wrong);
   EXPECT_NE(wrong.error().message.find("Expression '$this.yes' did not return a string value"), std::string::npos)
       << wrong.error().message;

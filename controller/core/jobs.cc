@@ -229,9 +229,22 @@ void Core::Impl::on_input(const input::Resolved& got) {
   job.release = to_string(record.id);
   job.sha256 = record.sha256;
   job.size = record.size;
-  rows.put(JobPlan{.job = got.job, .metadata = codec::metadata_to_value(record.metadata), .releases = {}, .units = {}});
+  take_digest(job);
+  rows.put(JobPlan{.job = got.job, .metadata = codec::metadata_to_value(record.metadata), .seen = record.seen});
   take_releases(got.job, {got.records.value().begin() + 1, got.records.value().end()});
   begin(got.job);
+}
+
+/// What was imported without a digest has that of its release from the first job on that looks it up.
+void Core::Impl::take_digest(const Job& job) {
+  auto found = rows.state().deployments.find(deployment_of(job));
+  if (rolls_out(job) || found == rows.state().deployments.end()) return;
+  for (const auto& [name, stage] : state::Deployment(found->second).stages) {
+    if (!stage.release.lacks_digest || found->second.release + "-v" + stage.release.version != job.release) continue;
+    state::StageRecord& record = rows.edit_deployment(deployment_of(job)).stages.at(name);
+    record.release = {stage.release.version, job.sha256};
+    if (record.last_ok && record.last_ok->lacks_digest) record.last_ok = record.release;
+  }
 }
 
 /// Releases that the job needs beside its own; those that it has stay as they are.
@@ -241,7 +254,7 @@ void Core::Impl::take_releases(JobId number, std::vector<release::ReleaseRecord>
   for (release::ReleaseRecord& record : records) {
     const std::string id = to_string(record.id);
     if (std::ranges::find(plan.releases, id, &PlannedRelease::release) != plan.releases.end()) continue;
-    plan.releases.push_back({id, record.sha256, record.size, codec::metadata_to_value(record.metadata)});
+    plan.releases.push_back({id, record.sha256, record.size, codec::metadata_to_value(record.metadata), record.seen});
   }
   rows.put(std::move(plan));
   expansions.erase(number);

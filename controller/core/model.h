@@ -94,8 +94,12 @@ struct Job {
   std::vector<JobId> after;
   /// The job has failed and still deactivates the providers that it activated: what it settles with.
   std::optional<Failure> failure;
-  EventSequence back_to = 0;             ///< rollback: the change whose release and inputs it brings back
-  Value::Object given;                   ///< rollback: the values that the scripts had then, by declared id
+  EventSequence back_to = 0;                       ///< rollback: the change whose release and inputs it brings back
+  Value::Object given;                             ///< rollback: the values that the scripts had then, by declared id
+  std::map<std::string, std::string> given_files;  ///< rollback: the texts of the files that those name
+  std::vector<std::uint32_t>
+      unchanged;  ///< units that ran this very release well when their turn came, and may be skipped
+  std::vector<std::uint32_t> skipped;    ///< units that were left as they are
   std::string reason;                    ///< rollback: why
   std::string plan;                      ///< id of the plan that a person agreed to; another one now is a conflict
   std::vector<std::string> with_inputs;  ///< a set of promotions: inputs of each source that go along
@@ -108,6 +112,7 @@ struct PlannedRelease {
   std::string sha256;
   std::uint64_t size = 0;
   Value metadata;  ///< release.json
+  release::SeenFiles seen{};
   friend bool operator==(const PlannedRelease&, const PlannedRelease&) = default;
 };
 
@@ -129,6 +134,7 @@ struct JobPlan {
   Value metadata;                          ///< release.json of the job's own release
   std::vector<PlannedRelease> releases{};  ///< the others
   std::vector<Unit> units{};               ///< the job's own first; empty: only that one
+  release::SeenFiles seen{};               ///< of the job's own release
   friend bool operator==(const JobPlan&, const JobPlan&) = default;
 };
 
@@ -166,6 +172,7 @@ struct Task {
   Value::Object outputs_before;
   release::ExecStage run;  ///< evaluated; kept for the same reason
   std::vector<protocol::TemplateToRender> templates;
+  std::map<std::string, std::string> files;  ///< path → text: what its values name (value_files.h)
   Timestamp started_at{}, ended_at{};
   std::string last_output;  ///< the end of the output, for the message when the step fails
   std::string host;         ///< hostname and boot of the agent's host when it took the task

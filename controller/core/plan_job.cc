@@ -200,10 +200,12 @@ std::vector<PlannedDeployment> Core::Impl::planned_deployments(const Job& job, c
     auto& [early, later] = inputs[index];
     if (rolls_out(job) && !unit.is_provider) {
       if (index != 0) {
-        Result<Value::Object> mapped = map_inputs(job, index, stage, &later);
+        FileTexts named;
+        Result<Value::Object> mapped = map_inputs(job, index, stage, &later, named);
         if (mapped) find_or_make_stage(key_of(job, unit), stage)->inputs = std::move(mapped).value();
       }
-      early = early_globals(job, unit, all.metadata_of(index), stage, scope_of(index, stage)).second;
+      ValueFiles files = files_of(job, unit);
+      early = early_globals(job, unit, all.metadata_of(index), stage, scope_of(index, stage), files).second;
     }
     secrets.add(all.metadata_of(index), find_stage(before, key_of(job, unit), unit.is_provider ? "deploy" : stage),
                 early.values);
@@ -286,8 +288,21 @@ protocol::reply::Plan Core::Impl::planned(const Job& job, const State& before) {
   plan.locks = {job.deployment};
   plan.warnings = warnings_of(job, before);
   plan.deployments = planned_deployments(job, before);
+  // Those that would be left as they are, unless something is another than it looks when their turn comes.
+  std::set<std::string> skipped;
+  for (std::uint32_t index = 1; index < all.units.size(); ++index) {
+    for (PlannedDeployment& one : plan.deployments) {
+      if (one.deployment != all.units[index].deployment || all.units[index].is_provider) continue;
+      const bool is_sure = !one.is_changed && one.inputs.empty() && !one.to_sha256.empty();
+      if (!rolls_out(job) || !is_sure || !all.metadata_of(index).skip_unchanged) continue;
+      one.action = "none";
+      skipped.insert(one.deployment);
+    }
+  }
   bool needs_one = false;
   for (const Step& step : all.steps) {
+    const bool is_of_provider = step.part == Step::Part::activate || step.part == Step::Part::deactivate;
+    if (skipped.contains(all.units[is_of_provider ? step.for_unit : step.unit].deployment)) continue;
     needs_one = needs_one || needs_agent(all.metadata_of(step.unit), step);
     if (script_of(all.metadata_of(step.unit), step)) {
       plan.steps.push_back({all.units[step.unit].deployment, step.name});

@@ -124,7 +124,8 @@ Result<> Core::Impl::check_inputs(const Job& job) {
   const release::Metadata& metadata = all.metadata_of(0);
   const std::string stage = all.steps.front().stage;
   const release::Scope scope = scope_of(all.steps.front());
-  const EarlyInputs early = early_globals(job, all.units[0], metadata, stage, scope).second;
+  ValueFiles files = files_of(job, all.units[0]);
+  const EarlyInputs early = early_globals(job, all.units[0], metadata, stage, scope, files).second;
   for (const release::Variable& input : metadata.inputs) {
     auto failed = early.failed.find(input.id);
     if (failed != early.failed.end() && !comes_from_dependency(metadata, input.id)) return fail(failed->second);
@@ -223,6 +224,7 @@ void Core::Impl::make_rows(JobId number) {
     job.tried = stage.status.tried;
     if (job.kind == JobKind::rollback) {
       stage.inputs = job.inputs;
+      stage.files.insert(job.given_files.begin(), job.given_files.end());
       hold_after_rollback(job);
     } else {
       for (const auto& [id, value] : job.inputs) stage.inputs.set(id, value);

@@ -31,7 +31,7 @@ Result<const state::StageRecord*> sound_source(const State& state, const Deploym
                             source.deployment, source.environment, name_of(stage->status.code)),
                 "Bring the source to 'ok' first, or deploy a version by its name.");
   }
-  if (stage->release.sha256.empty()) {
+  if (stage->release.sha256.empty() && !stage->release.lacks_digest) {
     return fail(
         ErrorKind::refused,
         fmt::format("Deployment {} in environment {} runs unreleased files of a workspace, which cannot be promoted.",
@@ -46,7 +46,8 @@ void compare_with_target(const State& state, const DeploymentKey& target, const 
   const state::StageRecord* stage = find_stage(state, target, "deploy");
   if (!stage || !stage->last_ok) return;
   promotion.target_release = state.deployments.at(target).release + "-v" + stage->last_ok->version;
-  promotion.is_same = stage->last_ok->sha256 == source.sha256 && stage->status.code == state::StatusCode::ok;
+  promotion.is_same = promotion.target_release == promotion.release && may_be_same(*stage->last_ok, source) &&
+                      stage->status.code == state::StatusCode::ok;
   const Result<release::Version> ours = release::Version::parse(source.version);
   const Result<release::Version> theirs = release::Version::parse(stage->last_ok->version);
   promotion.is_downgrade = ours && theirs && ours.value() < theirs.value();
@@ -80,7 +81,9 @@ Result<> Core::Impl::aim_promotion(Job& job, const std::vector<std::string>& wit
   }
   TRY(const protocol::reply::Promotion now_runs,
       describe_promotion(rows.state(), {job.from_environment, job.from_deployment, job.environment, job.deployment}));
-  if (!job.expected_sha256.empty() && job.expected_sha256 != now_runs.sha256) {
+  // An imported source is known by its version alone: the digest is the inventory's.
+  const bool is_other_release = !job.release_query.empty() && job.release_query != now_runs.release;
+  if (is_other_release || (!job.expected_sha256.empty() && job.expected_sha256 != now_runs.sha256)) {
     return fail(ErrorKind::conflict,
                 fmt::format("Deployment {} in environment {} has moved: it now runs {}.", job.from_deployment,
                             job.from_environment, now_runs.release),

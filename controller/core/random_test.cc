@@ -108,7 +108,7 @@ class World {
     const std::vector<std::string> names{"pp/aa", "pp/bb", "pp/cc"};
     const std::string name = names[below(3)];
     asked.deployment = name;
-    switch (below(11)) {
+    switch (below(14)) {
       case 8: {
         const std::vector<std::string> actions{"deploy", "smoke", "destroy"};
         return change(protocol::request::RequestDeployment{asked.environment, name, actions[below(3)], once_in(4)});
@@ -116,6 +116,22 @@ class World {
       case 9:
         return change(protocol::request::SetDeployment{
             asked.environment, name, once_in(2) ? name + "-v1" : "", {{"who", std::to_string(below(3))}}, {}});
+      case 11:
+        asked.kind = JobKind::rollback;
+        break;
+      case 12:
+        return change(protocol::request::SetHold{asked.environment, name, once_in(2), "because"});
+      case 13:
+        asked.kind = JobKind::promote;
+        asked.environment = "live";
+        asked.from_environment = "stage";
+        asked.deployment.clear();
+        for (const std::string& one : names) {
+          auto row = h.state().deployments.find({"stage", one});
+          const bool is_sound = row != h.state().deployments.end() && h.status(one) == "ok";
+          if (is_sound || once_in(8)) asked.together.push_back(one);
+        }
+        break;
       case 10:
         return h.feed(input::Published{h.releases.at(once_in(2) ? "pp/aa-v1" : "pp/aa-v2"), "ann"});
       case 0:
@@ -144,9 +160,32 @@ class World {
       default:
         asked.release = name + (name == "pp/aa" && once_in(2) ? "-v2" : "-v1");
     }
+    if (once_in(3)) {  // or what was shown for something else, some time ago
+      const std::string plan = plan_of(asked);
+      asked.plan = once_in(4) ? last_plan_ : plan;
+      if (!plan.empty()) last_plan_ = plan;
+    }
     const std::string id = "r" + std::to_string(++requests_);
-    h.feed(input::ClientMessage{0, "", id, asked});
-    if (once_in(5)) h.feed(input::ClientMessage{0, "", id, asked});
+    h.feed(h.client_message("", id, asked));
+    if (once_in(5)) h.feed(h.client_message("", id, asked));
+  }
+
+  /// What would be done, by a look that must leave everything as it is; empty: nothing can be.
+  std::string plan_of(const protocol::request::Submit& asked) {
+    if (asked.kind == JobKind::converge) return {};
+    const State before = h.state();
+    std::vector<DeploymentChange> history = h.history[{asked.environment, asked.deployment}];
+    std::ranges::reverse(history);
+    const Result<protocol::reply::Plan> plan =
+        Core::plan_job(asked, history,
+                       {.state = h.state(),
+                        .liveness = [this](const AgentId& name) { return h.core->liveness(name); },
+                        .resolve = [this](const release::ReleaseQuery& query) -> Result<release::ReleaseRecord> {
+                          return h.releases.at(to_string(query));
+                        },
+                        .now = h.now.wall});
+    EXPECT_EQ(before, h.state());
+    return plan ? plan.value().id : std::string();
   }
 
   void change(protocol::Request request) {
@@ -224,6 +263,7 @@ class World {
   std::mt19937_64 random_;
   bool is_calm_ = false;
   int requests_ = 0;
+  std::string last_plan_;
 };
 
 /// That the faults do happen is part of what is shown.
@@ -235,6 +275,7 @@ struct Seen {
       if (!job.error_kind.empty()) ++kinds["error " + job.error_kind];
       ++kinds["kind " + std::string(name_of(job.kind))];
       if (job.is_automatic) ++kinds["automatic"];
+      if (job.kind == JobKind::promote && job.deployment.empty()) ++kinds["sets"];
     }
     for (const auto& event : h.events) ++kinds[event.kind];
   }
@@ -255,12 +296,15 @@ TEST(Random, whatever_happens_every_attempt_runs_once_and_every_job_settles) {
       return;
     }
   }
-  for (const std::string must :
-       {"outcome ok",   "outcome failed",      "outcome cancelled", "outcome interrupted", "error unknown",
-        "task.unknown", "task.returned",       "task.retried",      "task.late",           "job.resolved",
-        "job.retried",  "error unreachable",   "error failed",      "kind deploy",         "kind smoke",
-        "kind destroy", "kind promote",        "kind converge",     "agent.lost",          "deployment.upgraded",
-        "automatic",    "deployment.requested"}) {
+  for (const std::string must : {"outcome ok",           "outcome failed",      "outcome cancelled",
+                                 "outcome interrupted",  "error unknown",       "task.unknown",
+                                 "task.returned",        "task.retried",        "task.late",
+                                 "job.resolved",         "job.retried",         "error unreachable",
+                                 "error failed",         "kind deploy",         "kind smoke",
+                                 "kind destroy",         "kind promote",        "kind converge",
+                                 "agent.lost",           "deployment.upgraded", "automatic",
+                                 "deployment.requested", "kind rollback",       "deployment.held",
+                                 "deployment.unheld",    "error conflict",      "sets"}) {
     EXPECT_GT(seen.kinds[must], 0) << must;
   }
   if (::testing::Test::HasFailure()) {

@@ -34,6 +34,7 @@ Result<protocol::Reply> Core::Impl::answer(const Principal& by, const input::Cli
                         [&](const request::RequestDeployment& r) { return request_deployment(by, r); },
                         [&](const request::ShowDeployment& r) { return reveal(by, r, got.history); },
                         [&](const request::ExportState& r) { return reveal(by, r); },
+                        [&](const request::ImportState& r) { return import_state(by, r, got.digests); },
                         [&](const auto&) -> Result<protocol::Reply> {
                           return fail(ErrorKind::internal, fmt::format("'{}' changes nothing and is not answered here.",
                                                                        protocol::word_of(got.request)));

@@ -228,6 +228,17 @@ TEST_F(RequestsTest, who_may_see_whole_values_is_told_each_time_he_does) {
   }
 }
 
+TEST_F(RequestsTest, tags_are_told_with_where_they_pointed) {
+  h.feed(input::Tagged{{"pp", "aa"}, "stable", "", "1", "ann"});
+  h.feed(input::Tagged{{"pp", "aa"}, "stable", "1", "2", "ann"});
+  EXPECT_EQ(h.last_event("release.tagged")->principal, "ann");
+  EXPECT_EQ(codec::to_json(h.last_event("release.tagged")->data),
+            R"({"application":"pp/aa","tag":"stable","release":"pp/aa-v2","from":"1","to":"2"})");
+  h.feed(input::Tagged{{"pp", "aa"}, "stable", "2", "", "bob"});
+  EXPECT_EQ(codec::to_json(h.last_event("release.untagged")->data),
+            R"({"application":"pp/aa","tag":"stable","release":"pp/aa-v2","from":"2"})");
+}
+
 TEST_F(GoneWorkspaceTest, what_its_process_left_behind_can_be_cancelled) {
   EXPECT_EQ(h.state().tasks.at({job, 1}).phase, TaskPhase::accepted);
   h.disconnect(process);

@@ -50,6 +50,7 @@ Job same_again(const Job& job) {
   again.errand = job.errand;
   again.back_to = job.back_to;
   again.given = job.given;
+  again.given_files = job.given_files;
   again.reason = job.reason;
   again.with_inputs = job.with_inputs;
   if (job.kind == JobKind::destroy && again.stages.empty()) again.stages = {"deploy"};

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "controller/core/model.h"
@@ -11,6 +12,9 @@
 
 /// What is shown of the state when somebody asks for it, before anything of it is hidden.
 namespace escape::controller {
+
+/// In the place of a sensitive value, whatever it is and however long.
+inline constexpr std::string_view hidden_value = "********";
 
 /// A deployment with those below it, by name. Error: not_found.
 Result<std::map<std::string, state::Deployment>> find_shown(const State& state,

@@ -62,6 +62,10 @@ void Core::Impl::advance(JobId number) {
     const std::vector<Step>& steps = expansion_of(number).steps;
     if (job.current >= steps.size()) return succeed(number);
     const Step& step = steps[job.current];
+    if (is_left_alone(number, step)) {
+      ++rows.edit(number).current;
+      continue;
+    }
     log_next_part(job);
     announce(job, step);
     if (Result<> entered = enter(number, step); !entered) return fail_job(number, entered.error());
@@ -90,7 +94,8 @@ void Core::Impl::unwind(JobId number) {
     const Job& job = *find_live(number);
     std::uint32_t next = job.current + 1;
     const auto is_due = [&](const Step& step) {
-      return step.part == Part::deactivate && step.activated_at < failure.step;
+      const bool is_skipped = std::ranges::find(job.skipped, step.for_unit) != job.skipped.end();
+      return step.part == Part::deactivate && step.activated_at < failure.step && !is_skipped;
     };
     while (next < steps.size() && !is_due(steps[next])) ++next;
     if (next >= steps.size()) break;
@@ -172,11 +177,85 @@ Result<> Core::Impl::enter(JobId number, const Step& step) {
   return ok();
 }
 
+/// Whether the step is of a dependency whose package says that the same version with the same inputs need not run
+/// again. Decided when everything below it has had its turn, before its first script.
+bool Core::Impl::is_left_alone(JobId number, const Step& step) {
+  const Job& job = *find_live(number);
+  const bool is_of_provider = step.part == Part::activate || step.part == Part::deactivate;
+  const std::uint32_t unit = is_of_provider ? step.for_unit : step.unit;
+  if (unit == 0 || !rolls_out(job)) return false;
+  if (std::ranges::find(job.skipped, unit) != job.skipped.end()) return true;
+  const Expansion& all = expansion_of(number);
+  if (!all.metadata_of(unit).skip_unchanged || (step.part != Part::activate && step.part != Part::pre)) return false;
+  const Step* before = job.current == 0 ? nullptr : &all.steps[job.current - 1];
+  if (before && before->part == Part::activate && before->for_unit == unit) return false;  // decided already
+  if (!may_be_left_alone(job, unit, step.stage)) return false;
+  leave_alone(number, unit, step);
+  return true;
+}
+
+bool Core::Impl::may_be_left_alone(const Job& job, std::uint32_t unit, const std::string& stage_name) {
+  const Expansion& all = expansion_of(job.number);
+  const Unit& one = all.units[unit];
+  const DeploymentKey key = key_of(job, one);
+  const state::StageRecord* stage = find_stage(rows.state(), key, stage_name);
+  if (!stage) return false;
+  const state::DeployedRelease wanted = release_of(job, unit);
+  const bool is_opened = stage->job == job.number && stage->status.code == StatusCode::running_pre_step;
+  const bool ran_well = stage->status.code == StatusCode::ok && stage->last_ok == wanted && !wanted.sha256.empty() &&
+                        stage->release == wanted && stage->providers == one.providers;
+  if (is_opened ? std::ranges::find(job.unchanged, unit) == job.unchanged.end() : !ran_well) return false;
+  for (std::uint32_t below = 1; below < all.units.size(); ++below) {
+    const Unit& other = all.units[below];
+    const bool is_below = !other.is_provider && other.parent == unit && other.stage == stage_name;
+    if (is_below && std::ranges::find(job.skipped, below) == job.skipped.end()) return false;
+  }
+  FileTexts named;
+  Result<Value::Object> mapped = map_inputs(job, unit, stage_name, nullptr, named);
+  if (!mapped) return false;  // the step itself says why
+  // As its opening would record them: the values come from there.
+  state::StageRecord& record = *find_or_make_stage(key, stage_name);
+  record.inputs = std::move(mapped).value();
+  record.files.merge(named);
+  const release::Metadata& metadata = all.metadata_of(unit);
+  const release::Scope scope = scope_of(unit, stage_name);
+  ValueFiles files = files_of(job, one);
+  const Result<Value::Object> inputs = calculate_inputs(metadata, scope, sources_of(job, one, stage_name),
+                                                        around(job, one, metadata, stage_name, scope, files));
+  return inputs && inputs.value() == record.calculated_inputs;
+}
+
+/// Its record is as before; where it was opened for those below it, its status goes back the way that there is.
+void Core::Impl::leave_alone(JobId number, std::uint32_t unit, const Step& step) {
+  const DeploymentKey key = key_of(*find_live(number), expansion_of(number).units[unit]);
+  state::StageRecord& stage = *find_or_make_stage(key, step.stage);
+  rows.edit(number).skipped.push_back(unit);
+  const Job& job = *find_live(number);
+  if (stage.status.code == StatusCode::running_pre_step) {
+    go(stage, StatusCode::running_main_step, job);
+    go(stage, StatusCode::running_post_step, job);
+    go(stage, StatusCode::ok, job);
+  }
+  const std::vector<Step>& steps = expansion_of(number).steps;
+  for (std::uint32_t index = job.current; index < steps.size(); ++index) {
+    const bool is_of_provider = steps[index].part == Part::activate || steps[index].part == Part::deactivate;
+    const bool is_its = (is_of_provider ? steps[index].for_unit : steps[index].unit) == unit;
+    if (is_its && rows.state().tasks.contains({number, index}))
+      rows.edit(TaskId{number, index}).phase = TaskPhase::skipped;
+  }
+  log(job, "info",
+      fmt::format("Skipping dependency {}: nothing of it has changed.", expansion_of(number).units[unit].release));
+}
+
 /// The stage is taken in hand: from here on it says which release it is to hold, and with which providers.
 Result<> Core::Impl::open(JobId number, const Step& step) {
   const Job& job = *find_live(number);
   const Unit& unit = expansion_of(number).units[step.unit];
   state::StageRecord& stage = *find_or_make_stage(key_of(job, unit), step.stage);
+  const bool ran_well = stage.status.code == StatusCode::ok && stage.last_ok == release_of(job, step.unit) &&
+                        !stage.last_ok->sha256.empty() && stage.release == *stage.last_ok &&
+                        stage.providers == unit.providers;
+  if (ran_well) rows.edit(number).unchanged.push_back(step.unit);
   if (stage.status.code != StatusCode::pending) go(stage, StatusCode::pending, job);
   go(stage, StatusCode::running_pre_step, job);
   stage.release = release_of(job, step.unit);
@@ -201,13 +280,16 @@ state::DeployedRelease Core::Impl::release_of(const Job& job, std::uint32_t unit
 Result<> Core::Impl::take_mapping(JobId number, const Step& step) {
   const Job& job = *find_live(number);
   const Unit& unit = expansion_of(number).units[step.unit];
-  TRY(Value::Object inputs, map_inputs(job, step.unit, step.stage, nullptr));
-  find_or_make_stage(key_of(job, unit), step.stage)->inputs = std::move(inputs);
+  FileTexts named;
+  TRY(Value::Object inputs, map_inputs(job, step.unit, step.stage, nullptr, named));
+  state::StageRecord& stage = *find_or_make_stage(key_of(job, unit), step.stage);
+  stage.inputs = std::move(inputs);
+  stage.files.merge(named);
   return ok();
 }
 
 Result<Value::Object> Core::Impl::map_inputs(const Job& job, std::uint32_t index, const std::string& stage,
-                                             std::set<std::string>* later) {
+                                             std::set<std::string>* later, FileTexts& named) {
   const Expansion& all = expansion_of(job.number);
   const Unit& unit = all.units[index];
   const Unit& parent = all.units[unit.parent];
@@ -215,8 +297,9 @@ Result<Value::Object> Core::Impl::map_inputs(const Job& job, std::uint32_t index
   const release::Scope scope = scope_of(unit.parent, stage);
   const auto dependency = std::ranges::find(metadata.depends, unit.variable, &release::Dependency::variable);
   CHECK(dependency != metadata.depends.end());  // the unit was made from it
-  const auto [globals, early] = early_globals(job, parent, metadata, stage, scope);
-  const script::Context context{&globals, nullptr, now.wall.micros / 1'000'000};
+  ValueFiles files = files_of(job, parent);
+  const auto [globals, early] = early_globals(job, parent, metadata, stage, scope, files);
+  const script::Context context = context_of(globals, files);
   Value::Object mapping = dependency->mapping;
   const Value::Object& own = scope == release::Scope::build ? dependency->build_mapping : dependency->deploy_mapping;
   for (const auto& [id, value] : own) mapping.set(id, value);
@@ -242,6 +325,7 @@ Result<Value::Object> Core::Impl::map_inputs(const Job& job, std::uint32_t index
         fmt::format("In the mapping of input '{}' of dependency '{}': {}", id, unit.variable, error.message);
     return fail(std::move(error));
   }
+  named = named_files(known_files(job, files), inputs);
   return inputs;
 }
 
@@ -253,8 +337,15 @@ Result<> Core::Impl::calculate(JobId number, const Step& step) {
   state::StageRecord& stage = *find_or_make_stage(key_of(job, unit), step.stage);
   rows.edit(number).previous_variables = previous_variables(stage);
   const release::Metadata& metadata = all.metadata_of(step.unit);
+  ValueFiles files = files_of(job, unit);
   TRY(stage.calculated_inputs, calculate_inputs(metadata, scope_of(step), sources_of(job, unit, step.stage),
-                                                around(job, unit, metadata, step.stage, scope_of(step))));
+                                                around(job, unit, metadata, step.stage, scope_of(step), files)));
+  const FileTexts known = known_files(job, files);
+  stage.files = named_files(known, stage.calculated_inputs);
+  stage.files.merge(named_files(known, stage.calculated_outputs));
+  std::vector<std::string_view> previous;
+  for (const auto& [name, text] : rows.state().jobs.at(number).previous_variables) previous.push_back(text);
+  stage.files.merge(named_files(known, previous));
   return ok();
 }
 
@@ -272,8 +363,10 @@ Result<> Core::Impl::leave(JobId number, const Step& step, const Task* task) {
       for (const auto& [id, value] : task->outputs) stage.calculated_outputs.set(id, value);
     }
     const release::Metadata& metadata = all.metadata_of(step.unit);
+    ValueFiles files = files_of(job, unit);
     TRY(Value::Object declared,
-        calculate_outputs(metadata, scope_of(step), around(job, unit, metadata, step.stage, scope_of(step))));
+        calculate_outputs(metadata, scope_of(step), around(job, unit, metadata, step.stage, scope_of(step), files)));
+    stage.files.merge(named_files(known_files(job, files), declared));
     for (const auto& [id, value] : stage.calculated_outputs) {
       if (!declared.contains(id)) {
         log(job, "warn", fmt::format("Warning: received unexpected output variable '{}'; it is dropped.", id));
@@ -320,6 +413,7 @@ void Core::Impl::finish_destroy(JobId number, const Step& step) {
   go(stage, StatusCode::empty, job);
   stage.calculated_inputs = {};
   stage.calculated_outputs = {};
+  stage.files.clear();
   stage.provides.clear();
   stage.last_ok.reset();
   for (std::uint32_t unit = 1; unit < all.units.size(); ++unit) {
@@ -343,6 +437,7 @@ void Core::Impl::take_as_done(JobId number) {
   const std::vector<Step>& steps = expansion_of(number).steps;
   for (std::uint32_t index = rows.state().jobs.at(number).current; index < steps.size(); ++index) {
     const Step& step = steps[index];
+    if (is_left_alone(number, step)) continue;
     if (index > rows.state().jobs.at(number).current) {
       rows.edit(number).current = index;
       if (Result<> entered = enter(number, step); !entered) return fail_job(number, entered.error());

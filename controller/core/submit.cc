@@ -268,7 +268,7 @@ Result<protocol::Reply> Core::Impl::submit(const Principal& by, const std::strin
     TRYV(check_startable(job));
   }
   job.number = rows.state().last_job + 1;
-  if (is_workspace(job)) rows.put(JobPlan{.job = job.number, .metadata = asked.metadata, .releases = {}, .units = {}});
+  if (is_workspace(job)) rows.put(JobPlan{.job = job.number, .metadata = asked.metadata, .seen = asked.seen});
   std::string first_words;
   if (job.kind == JobKind::promote) {
     first_words = fmt::format("Promoting {} from {} to {}.", job.release_query, job.from_environment, job.environment);

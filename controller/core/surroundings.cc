@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include "controller/core/engine.h"
@@ -89,15 +90,49 @@ std::string Core::Impl::stage_of(const Job& job, const Unit& unit, const std::st
 }
 
 Surroundings Core::Impl::around(const Job& job, const Unit& unit, const release::Metadata& metadata,
-                                const std::string& stage, release::Scope scope) const {
+                                const std::string& stage, release::Scope scope, script::Host& files) const {
   const DeploymentKey key = key_of(job, unit);
   const std::string of = stage_of(job, unit, stage);
   const Expansion& all = expansions.at(job.number);
   const FindRelease find = [&](const std::string& release) {
     return release == job.release ? &all.metadata_of(0) : all.find(release);
   };
-  return {key.environment, key.deployment, find_stage(rows.state(), key, of), now.wall,
-          others_around(rows.state(), find, metadata, scope, key, of, unit.providers)};
+  return {key.environment,
+          key.deployment,
+          find_stage(rows.state(), key, of),
+          now.wall,
+          others_around(rows.state(), find, metadata, scope, key, of, unit.providers),
+          &files};
+}
+
+script::Context Core::Impl::context_of(const Value::Object& globals, script::Host& files) const {
+  return {&globals, &files, now.wall.micros / 1'000'000};
+}
+
+/// What the expressions of a unit's release read. It refers to the job's plan.
+ValueFiles Core::Impl::files_of(const Job& job, const Unit& unit) const {
+  static const release::SeenFiles none;
+  const State& state = rows.state();
+  const auto plan = state.plans.find(job.number);
+  if (plan == state.plans.end()) return {none, state.instance};
+  if (unit.release.empty() || unit.release == job.release) return {plan->second.seen, state.instance};
+  const auto planned = std::ranges::find(plan->second.releases, unit.release, &PlannedRelease::release);
+  return {planned == plan->second.releases.end() ? none : planned->seen, state.instance};
+}
+
+/// Every file that a value of the job may name: those just made, and those of the deployments that it works with.
+FileTexts Core::Impl::known_files(const Job& job, const ValueFiles& files) const {
+  FileTexts known = files.made();
+  const auto add = [&](const std::string& deployment) {
+    const auto row = rows.state().deployments.find({job.environment, deployment});
+    if (row == rows.state().deployments.end()) return;
+    for (const auto& [name, stage] : row->second.stages) known.insert(stage.files.begin(), stage.files.end());
+  };
+  for (const Unit& unit : expansions.at(job.number).units) {
+    add(unit.deployment);
+    for (const auto& [variable, provider] : unit.providers) add(provider);
+  }
+  return known;
 }
 
 /// spec/variables.md §7: the environment's, then those of every deployment on the way down, each with its stage's.
@@ -129,11 +164,12 @@ InputSources Core::Impl::sources_of(const Job& job, const Unit& unit, const std:
 /// far as they can be told.
 std::pair<Value::Object, EarlyInputs> Core::Impl::early_globals(const Job& job, const Unit& unit,
                                                                 const release::Metadata& metadata,
-                                                                const std::string& stage, release::Scope scope) const {
+                                                                const std::string& stage, release::Scope scope,
+                                                                script::Host& files) const {
   const state::StageRecord* first = find_stage(rows.state(), deployment_of(job), stage);
   Value::Object user = first ? first->inputs : Value::Object();
   for (const auto& [id, value] : job.inputs) user.set(id, value);
-  const Surroundings surroundings = around(job, unit, metadata, stage, scope);
+  const Surroundings surroundings = around(job, unit, metadata, stage, scope, files);
   EarlyInputs early = calculate_early_inputs(metadata, scope, sources_of(job, unit, stage, &user), surroundings);
   Value::Object globals = expression_globals(metadata, scope, surroundings);
   for (auto& [name, self] : globals) {

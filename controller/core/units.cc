@@ -262,8 +262,9 @@ Result<std::map<std::string, std::string>> Core::Impl::evaluate_consumes(const J
   std::map<std::string, std::string> asked;
   const auto dependency = std::ranges::find(metadata.depends, units[unit].variable, &release::Dependency::variable);
   if (dependency == metadata.depends.end() || dependency->consumes.empty()) return asked;
-  const Value::Object globals = early_globals(job, parent, metadata, stage, scope).first;
-  const script::Context context{&globals, nullptr, now.wall.micros / 1'000'000};
+  ValueFiles files = files_of(job, parent);
+  const Value::Object globals = early_globals(job, parent, metadata, stage, scope, files).first;
+  const script::Context context = context_of(globals, files);
   for (const auto& [variable, text] : dependency->consumes) {
     Result<std::string> deployment = script::evaluate_to_text(text, context);
     if (!deployment) {
@@ -305,7 +306,7 @@ Result<> Core::Impl::add_providers(const Job& job, std::vector<Unit>& units) {
       const state::StageRecord* stage = row ? find_stage(state, {job.environment, deployment}, "deploy") : nullptr;
       // Only a destroy or an errand comes here with one that is gone: it goes on without its activation.
       if (!stage || !may_provide(*stage) || stage->release.version.empty()) continue;
-      if (stage->release.sha256.empty()) {
+      if (stage->release.sha256.empty() && !stage->release.lacks_digest) {
         return fail(
             ErrorKind::refused,
             fmt::format("The provider {} runs unreleased files of a workspace, which no agent can fetch.", deployment),

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "agent/app/node.h"
+#include "controller/app/seen_files.h"
 #include "controller/app/server.h"
 #include "controller/cli/remote_link.h"
 #include "controller/embedded/read_only_link.h"
@@ -196,8 +197,10 @@ Result<std::unique_ptr<cli::Link>> read_workspace(WorkspaceOptions options) {
     }
   }
   std::shared_ptr<inventory::Client> inventory = std::move(options.inventory);
+  auto seeing = std::make_shared<controller::SeeingClient>(
+      *inventory, io::join_path(state_folder(options.folder), "seen-packages"));
   return std::unique_ptr<cli::Link>(new ReadOnlyLink(
-      std::move(database), [inventory](const release::ReleaseQuery& query) { return inventory->resolve(query); }));
+      std::move(database), [inventory, seeing](const release::ReleaseQuery& query) { return seeing->resolve(query); }));
 }
 
 }  // namespace escape::embedded

@@ -35,6 +35,9 @@ std::vector<protocol::EventView> one_of_each() {
   for (const char* kind : {"environment.created", "environment.modified", "environment.removed"})
     all.push_back(event(kind));
   all.push_back(event("release.published", {{"release", release_id}, {"sha256", "abcd"}, {"size", 12}}));
+  for (const char* kind : {"release.tagged", "release.untagged"}) {
+    all.push_back(event(kind, {{"application", "quickstart/hello-world"}, {"tag", "stable"}, {"release", release_id}}));
+  }
   for (const char* kind : {"job.queued", "job.started"}) all.push_back(event(kind, {{"kind", "deploy"}}));
   all.push_back(event("job.settled", {{"kind", "deploy"}, {"outcome", "failed"}, {"message", "m"}}));
   for (const char* kind : {"job.cancel_requested", "job.retried", "job.resolved"}) all.push_back(event(kind));
@@ -48,7 +51,7 @@ std::vector<protocol::EventView> one_of_each() {
   }
   for (const char* kind : {"deployment.deployed", "deployment.upgraded", "deployment.rolledback", "deployment.tested",
                            "deployment.verified", "deployment.destroyed", "deployment.removed", "deployment.failed",
-                           "deployment.desired", "deployment.requested"}) {
+                           "deployment.desired", "deployment.requested", "deployment.imported"}) {
     all.push_back(
         event(kind, {{"release", release_id}, {"sha256", "abcd"}, {"previous", "0.0.0"}, {"promoted_from", "test"}}));
   }
@@ -97,6 +100,8 @@ TEST(CdEvents, EveryKindHasItsType) {
       {"environment.modified", "dev.cdevents.environment.modified.0.3.0"},
       {"environment.removed", "dev.cdevents.environment.deleted.0.3.0"},
       {"release.published", "dev.cdevents.artifact.published.0.3.0"},
+      {"release.tagged", "dev.cdeventsx.escape-artifact.tagged.0.1.0"},
+      {"release.untagged", "dev.cdeventsx.escape-artifact.untagged.0.1.0"},
       {"job.queued", "dev.cdevents.pipelinerun.queued.0.3.0"},
       {"job.started", "dev.cdevents.pipelinerun.started.0.3.0"},
       {"job.settled", "dev.cdevents.pipelinerun.finished.0.3.0"},
@@ -110,6 +115,7 @@ TEST(CdEvents, EveryKindHasItsType) {
       {"deployment.removed", "dev.cdevents.service.removed.0.3.0"},
       {"deployment.tested", "dev.cdevents.service.published.0.3.0"},
       {"deployment.failed", "dev.cdeventsx.escape-service.failed.0.1.0"},
+      {"deployment.imported", "dev.cdeventsx.escape-service.imported.0.1.0"},
       {"agent.lost", "dev.cdeventsx.escape-agent.lost.0.1.0"},
       {"principal.removed", "dev.cdeventsx.escape-principal.removed.0.1.0"},
       {"access.refused", "dev.cdeventsx.escape-access.refused.0.1.0"},

@@ -23,12 +23,22 @@ struct Published {
   std::string principal;  ///< empty where writes are open to everybody
 };
 
+/// A tag that was set, moved or taken off, for the owner's event log.
+struct TagChange {
+  release::ApplicationId application;
+  std::string tag;
+  std::string from;  ///< version; empty: the tag is new
+  std::string to;    ///< version; empty: it was taken off
+  std::string principal;
+};
+
 /// A change of the index, decided by whoever owns it: `decide` is called once with a reader that sees every earlier
 /// write, and gives the rows to commit. `published` counts only when `decide` gave rows: a repeated upload publishes
 /// nothing.
 struct WriteJob {
   std::function<Result<std::vector<store::Write>>(const store::Reader&)> decide;
   std::optional<Published> published{};
+  std::shared_ptr<const TagChange> tagged{};  ///< filled by `decide`; a tag that stays where it is tells nothing
 };
 /// Called with the job's error or after the batch that holds its rows is durable. From any thread.
 using WriteDone = std::function<void(Result<>)>;

@@ -1,5 +1,6 @@
 #include "controller/http/writes.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "controller/inventory/catalogue.h"
@@ -128,7 +129,7 @@ Result<PlannedWrite> reserve(const Route& route, const Target& target, std::stri
   return write;
 }
 
-Result<PlannedWrite> tag(const Route& route, std::string_view body) {
+Result<PlannedWrite> tag(const Route& route, std::string_view body, const std::string& principal) {
   TRY(const Value::Object object, parse_object(body));
   TRY(const std::string id, text_of(object, "release_id"));
   TRY(const std::string name, text_of(object, "tag"));
@@ -144,27 +145,40 @@ Result<PlannedWrite> tag(const Route& route, std::string_view body) {
   if (target.application.name != route.application) {
     return fail(ErrorKind::bad_data, "Mismatch between application from URL and application from release_id.");
   }
-  auto move = std::make_shared<inventory::TagMove>();
+  auto change = std::make_shared<TagChange>(TagChange{target.application, name, {}, {}, principal});
   PlannedWrite write;
-  write.job.decide = [target, name, move](const store::Reader& reader) -> Result<Writes> {
+  write.job.tagged = change;
+  write.job.decide = [target, name, change](const store::Reader& reader) -> Result<Writes> {
     TRY(Writes writes, Index(reader).tag(target, name));
-    TRY(*move, Index(reader).move_of(target, name));
+    TRY(inventory::TagMove move, Index(reader).move_of(target, name));
+    change->from = std::move(move.from);
+    change->to = std::move(move.to);
     return writes;
   };
-  write.answer = [move](const Result<>& done) {
+  write.answer = [change](const Result<>& done) {
     if (!done) return error_response(done.error());
-    Response response = empty_response(200).with("X-Escape-Tag-To", move->to);
-    return move->from.empty() ? std::move(response) : std::move(response).with("X-Escape-Tag-From", move->from);
+    Response response = empty_response(200).with("X-Escape-Tag-To", change->to);
+    return change->from.empty() ? std::move(response) : std::move(response).with("X-Escape-Tag-From", change->from);
   };
   return write;
 }
 
-Result<PlannedWrite> remove_tag(const Route& route, const Target& target) {
+Result<PlannedWrite> remove_tag(const Route& route, const Target& target, const std::string& principal) {
   const auto tag = target.query.find("tag");
   if (tag == target.query.end()) return fail(ErrorKind::bad_data, "Missing tag");
-  return planned([application = release::ApplicationId{route.project, route.application}, tag = tag->second](
-                     const store::Reader& reader) { return Index(reader).remove_tag(application, tag); },
-                 200);
+  const release::ApplicationId application{route.project, route.application};
+  auto change = std::make_shared<TagChange>(TagChange{application, tag->second, {}, {}, principal});
+  PlannedWrite write = planned(
+      [application, change](const store::Reader& reader) -> Result<Writes> {
+        TRY(Writes writes, Index(reader).remove_tag(application, change->tag));
+        TRY(const std::vector<inventory::TaggedVersion> tags, Index(reader).tags(application));
+        const auto there = std::ranges::find(tags, change->tag, &inventory::TaggedVersion::tag);
+        if (there != tags.end()) change->from = there->version;
+        return writes;
+      },
+      200);
+  write.job.tagged = change;
+  return write;
 }
 
 }  // namespace
@@ -181,9 +195,9 @@ Result<PlannedWrite> plan_write(const Route& route, const Target& target, std::s
     case RouteName::reserve:
       return reserve(route, target, body, now);
     case RouteName::tags:
-      return tag(route, body);
+      return tag(route, body, principal);
     case RouteName::remove_tag:
-      return remove_tag(route, target);
+      return remove_tag(route, target, principal);
     default:
       return fail(ErrorKind::internal, "not a writing route");
   }

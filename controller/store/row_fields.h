@@ -82,6 +82,9 @@ void describe(V& visit, Job& j) {
   visit("after", j.after);
   visit("back_to", j.back_to);
   visit("given", j.given);
+  visit("given_files", j.given_files);
+  visit("unchanged", j.unchanged);
+  visit("skipped", j.skipped);
   visit("reason", j.reason);
   visit("plan", j.plan);
   visit("with_inputs", j.with_inputs);
@@ -92,6 +95,7 @@ void describe(V& visit, PlannedRelease& r) {
   visit("sha256", r.sha256);
   visit("size", r.size);
   visit("metadata", r.metadata);
+  visit("seen", r.seen);
 }
 template <class V>
 void describe(V& visit, Unit& u) {
@@ -109,6 +113,7 @@ void describe(V& visit, JobPlan& p) {
   visit("metadata", p.metadata);
   visit("releases", p.releases);
   visit("units", p.units);
+  visit("seen", p.seen);
 }
 /// The deployment's fields lie in the row itself, so that its secrets are where those of its own row are.
 template <class V>
@@ -142,6 +147,7 @@ void describe(V& visit, Task& t) {
   visit("outputs_before", t.outputs_before);
   visit("run", t.run);
   visit("templates", t.templates);
+  visit("files", t.files);
   visit("started_at", t.started_at);
   visit("ended_at", t.ended_at);
   visit("last_output", t.last_output);

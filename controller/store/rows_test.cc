@@ -100,6 +100,9 @@ Job full_job() {
   j.resolved_because = "it burnt down";
   j.back_to = 41;
   j.given = {{"who", "Ann"}};
+  j.given_files = {{".escape/inputs/1", "text"}};
+  j.unchanged = {1, 2};
+  j.skipped = {2};
   j.reason = "it eats memory";
   j.plan = "plan-0123456789abcdef";
   j.with_inputs = {"who"};

@@ -164,6 +164,9 @@ struct PackagePart {
   PackageSource package;
   friend bool operator==(const PackagePart&, const PackagePart&) = default;
 };
+/// Files below it hold values. The agent removes them when the task has ended, unless another of its tasks has the
+/// same.
+inline constexpr std::string_view value_files_folder = ".escape/inputs/";
 /// A file that is made, or replaced, before the step: mode 0600, its missing folders are made.
 struct FileToWrite {
   std::string path;

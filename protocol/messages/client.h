@@ -11,6 +11,7 @@
 #include "shared/base/result.h"
 #include "shared/base/time.h"
 #include "shared/base/value.h"
+#include "shared/release/metadata.h"
 #include "shared/state/deployment.h"
 
 /// Every message between a person's command (or a monitoring tool) and the controller (PROTOCOL.md, "Clients").
@@ -241,6 +242,7 @@ struct Submit {
   std::string plan{};         ///< id of a reply::Plan: conflict when what it showed has moved since
   std::vector<std::string> with_inputs{};  ///< promote: inputs of the source whose values go along
   std::vector<std::string> together{};     ///< promote: deployments that start all or none, instead of one
+  release::SeenFiles seen{};               ///< workspace jobs: the files that the expressions of `metadata` read
 };
 /// What a job would do; nothing is changed.
 struct PlanJob {
@@ -334,6 +336,14 @@ struct ExportState {
   std::string environment;  ///< empty: all
   bool reveal = false;      ///< as for ShowDeployment
 };
+/// Takes over what a state file of the original (or `state export`) holds, in one commit, or nothing of it. With
+/// `dry_run` it is told what would come, and nothing changes.
+struct ImportState {
+  Value state;              ///< the project object
+  std::string environment;  ///< empty: all
+  bool dry_run = false;
+  bool replace = false;  ///< deployments that are there already give way; otherwise they are a refusal
+};
 struct CreateDeployment {
   std::string environment, deployment, release;
   Value::Object inputs;
@@ -389,7 +399,7 @@ using Request =
                  request::RemoveEnvironment, request::ListDeployments, request::ShowDeployment, request::ExportState,
                  request::CreateDeployment, request::ListEvents, request::InventoryToken, request::RetryJob,
                  request::ResolveJob, request::ListErrands, request::PlanJob, request::ListHistory, request::SetHold,
-                 request::DiffEnvironments, request::SetDeployment, request::RequestDeployment>;
+                 request::DiffEnvironments, request::SetDeployment, request::RequestDeployment, request::ImportState>;
 
 // Replies.
 
@@ -513,6 +523,20 @@ struct History {
 struct Differences {
   std::vector<DeploymentDifference> deployments;
 };
+/// What came in, or would: the deployments at the root, each with how many stand below it.
+struct Imported {
+  struct Item {
+    std::string environment, deployment;
+    std::string release;  ///< "project/name-v1.0" of the deploy stage, else of the build stage; or without version
+    std::string status;   ///< a StatusCode word
+    int below = 0;
+    bool replaces = false;
+  };
+  std::vector<Item> deployments;
+  std::vector<std::string> unknown_releases;  ///< not found in the inventory: known by their versions alone
+  std::vector<std::string> remarks;           ///< what was left out or reads otherwise now, a sentence each
+  bool dry_run = false;
+};
 
 }  // namespace reply
 
@@ -520,7 +544,7 @@ using Reply = std::variant<reply::Hello, reply::Enrolled, reply::JobMade, reply:
                            reply::Jobs, reply::Job, reply::LogBatch, reply::JobDone, reply::Done, reply::Agents,
                            reply::Invitation, reply::Principals, reply::Environments, reply::Deployments,
                            reply::Deployment, reply::State, reply::Events, reply::Token, reply::Failed, reply::Errands,
-                           reply::Plan, reply::History, reply::Differences>;
+                           reply::Plan, reply::History, reply::Differences, reply::Imported>;
 
 /// Client → controller.
 struct ClientRequest {

@@ -401,6 +401,7 @@ void describe(V& visit, Submit& r) {
   visit("plan", r.plan);
   visit("with_inputs", r.with_inputs);
   visit("together", r.together);
+  visit("seen", r.seen);
 }
 template <class V>
 void describe(V& visit, PlanJob& r) {
@@ -541,6 +542,13 @@ template <class V>
 void describe(V& visit, ListErrands& r) {
   visit.required("environment", r.environment);
   visit.required("deployment", r.deployment);
+}
+template <class V>
+void describe(V& visit, ImportState& r) {
+  visit.required("state", r.state);
+  visit("environment", r.environment);
+  visit("dry_run", r.dry_run);
+  visit("replace", r.replace);
 }
 template <class V>
 void describe(V& visit, ListEvents& r) {
@@ -717,6 +725,22 @@ void describe(V& visit, History& r) {
 template <class V>
 void describe(V& visit, Differences& r) {
   visit("deployments", r.deployments);
+}
+template <class V>
+void describe(V& visit, Imported::Item& i) {
+  visit.required("environment", i.environment);
+  visit.required("deployment", i.deployment);
+  visit("release", i.release);
+  visit("status", i.status);
+  visit("below", i.below);
+  visit("replaces", i.replaces);
+}
+template <class V>
+void describe(V& visit, Imported& r) {
+  visit("deployments", r.deployments);
+  visit("unknown_releases", r.unknown_releases);
+  visit("remarks", r.remarks);
+  visit("dry_run", r.dry_run);
 }
 
 }  // namespace escape::protocol::reply

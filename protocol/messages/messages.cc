@@ -174,7 +174,8 @@ bool changes_something(const Request& request) {
           [](const request::ListErrands&) { return false; }, [](const request::PlanJob&) { return false; },
           [](const request::ListHistory&) { return false; }, [](const request::SetHold&) { return true; },
           [](const request::DiffEnvironments&) { return false; }, [](const request::SetDeployment&) { return true; },
-          [](const request::RequestDeployment&) { return true; }},
+          [](const request::RequestDeployment&) { return true; },
+          [](const request::ImportState& r) { return !r.dry_run; }},
       request);
 }
 

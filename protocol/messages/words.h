@@ -118,6 +118,8 @@ template <>
 inline constexpr std::string_view word<request::SetHold> = "set_hold";
 template <>
 inline constexpr std::string_view word<request::DiffEnvironments> = "diff_environments";
+template <>
+inline constexpr std::string_view word<request::ImportState> = "import_state";
 
 template <>
 inline constexpr std::string_view word<reply::Hello> = "hello";
@@ -165,6 +167,8 @@ template <>
 inline constexpr std::string_view word<reply::History> = "history";
 template <>
 inline constexpr std::string_view word<reply::Differences> = "differences";
+template <>
+inline constexpr std::string_view word<reply::Imported> = "imported";
 template <>
 inline constexpr std::string_view word<reply::Failed> = "failed";
 

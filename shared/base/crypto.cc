@@ -46,11 +46,15 @@ std::string random_bytes(std::size_t count) {
 
 std::string random_hex(std::size_t bytes) { return to_hex(random_bytes(bytes)); }
 
-std::string fingerprint(std::string_view public_key) {
+std::string digest_of(std::string_view bytes) {
   start_sodium();
   std::string hash(crypto_generichash_BYTES, '\0');
-  crypto_generichash(raw(hash), hash.size(), raw(public_key), public_key.size(), nullptr, 0);
-  const std::string hex = to_hex(std::string_view(hash).substr(0, 8));
+  crypto_generichash(raw(hash), hash.size(), raw(bytes), bytes.size(), nullptr, 0);
+  return to_hex(hash);
+}
+
+std::string fingerprint(std::string_view public_key) {
+  const std::string hex = digest_of(public_key);
   return fmt::format("{:.4}-{:.4}-{:.4}-{:.4}", hex, hex.substr(4), hex.substr(8), hex.substr(12));
 }
 

@@ -24,6 +24,8 @@ std::string random_bytes(std::size_t count);
 std::string random_hex(std::size_t bytes);
 /// "a1b2-c3d4-e5f6-0718": first 8 bytes of a keyless BLAKE2b of the public key, for people to compare.
 std::string fingerprint(std::string_view public_key);
+/// 64 lower-case hex digits of a keyless BLAKE2b.
+std::string digest_of(std::string_view bytes);
 /// Base64 without padding in the URL alphabet, for tokens and key files.
 std::string to_base64url(std::string_view bytes);
 Result<std::string> from_base64url(std::string_view text);

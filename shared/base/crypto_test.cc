@@ -57,6 +57,10 @@ TEST(Crypto, Base64UrlRefusesWhatItDidNotWrite) {
   }
 }
 
+TEST(Crypto, DigestsAreThoseOfBlake2b) {
+  EXPECT_EQ(digest_of("abc"), "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");  // b2sum -l 256
+}
+
 TEST(Crypto, ConstantTimeComparisonComparesAllBytes) {
   EXPECT_TRUE(equal_constant_time("", ""));
   EXPECT_TRUE(equal_constant_time("abc", "abc"));

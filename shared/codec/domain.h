@@ -22,6 +22,20 @@ Result<release::Metadata> parse_release_json(std::string_view text);
 Value deployment_to_state_json(const std::map<std::string, state::Deployment>& all, const std::string& name);
 Value project_to_state_json(std::string_view project, const std::vector<state::EnvironmentState>& environments);
 
+/// Most deployments, those below others too, and levels of them that a state file may hold.
+inline constexpr std::size_t max_state_deployments = 20'000;
+inline constexpr std::size_t max_state_depth = 16;
+
+struct ProjectState {
+  std::string name;
+  std::vector<state::EnvironmentState> environments{};  ///< by name
+  std::vector<std::string> remarks{};                   ///< what was left out, a sentence each
+};
+/// The same read back, by the load rules of spec/state-model.md §2.1 and with its messages. Total on any value. A
+/// digest, who runs what, and `last_ok` are not in the file; statuses are as written there. What the original kept
+/// among a stage's values for itself (METADATA_*, PREVIOUS_*) is dropped. Errors: bad_data that say where.
+Result<ProjectState> project_from_state_json(const Value& value);
+
 }  // namespace escape::codec
 
 namespace escape::state {
@@ -45,6 +59,7 @@ template <class V>
 void describe(V& visit, DeployedRelease& r) {
   visit("version", r.version);
   visit("sha256", r.sha256);
+  visit("lacks_digest", r.lacks_digest);
 }
 template <class V>
 void describe(V& visit, StageRecord& s) {
@@ -57,6 +72,7 @@ void describe(V& visit, StageRecord& s) {
   visit("job", s.job);
   visit("providers", s.providers);
   visit("provides", s.provides);
+  visit("files", s.files);
 }
 template <class V>
 void describe(V& visit, DesiredRelease& d) {
@@ -108,6 +124,12 @@ void describe(V& visit, ExecStage& s) {
   visit("args", s.args);
   visit("inline", s.inline_script);
   visit("script", s.script);
+}
+template <class V>
+void describe(V& visit, SeenFile& f) {
+  visit("kind", f.kind);
+  visit("text", f.text);
+  visit("trouble", f.trouble);
 }
 template <class V>
 void describe(V& visit, Download& d) {

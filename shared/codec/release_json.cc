@@ -12,7 +12,7 @@ namespace {
 using release::Metadata;
 
 /// Keys that have a member of Metadata; all others are kept in `other`.
-constexpr std::array<std::string_view, 29> own_keys{"api_version",
+constexpr std::array<std::string_view, 30> own_keys{"api_version",
                                                     "built_with_core_version",
                                                     "built_with_escape_version",
                                                     "description",
@@ -40,7 +40,8 @@ constexpr std::array<std::string_view, 29> own_keys{"api_version",
                                                     "stages",
                                                     "templates",
                                                     "variable_context",
-                                                    "idempotent"};
+                                                    "idempotent",
+                                                    "skip_unchanged"};
 
 /// `[{key: text}]`: how the original writes a list of names.
 Value write_named(const std::vector<std::string>& texts, const std::string& key) {
@@ -92,7 +93,9 @@ Value metadata_to_value(const Metadata& metadata) {
   object.append("stages", write_all(metadata.stages, write_stage));
   object.append("templates", write_all(metadata.templates, write_template));
   object.append("variable_context", encode(metadata.variable_context));
-  if (metadata.idempotent) object.append("idempotent", true);  // the original does not know it
+  // The original does not know these.
+  if (metadata.idempotent) object.append("idempotent", true);
+  if (metadata.skip_unchanged) object.append("skip_unchanged", true);
   for (const auto& [name, value] : metadata.other) object.append(name, value);
   return object;
 }
@@ -131,6 +134,7 @@ Result<Metadata> metadata_from_value(const Value& value) {
   members.take_list("templates", metadata.templates, read_template);
   members.take("variable_context", metadata.variable_context);
   members.take("idempotent", metadata.idempotent);
+  members.take("skip_unchanged", metadata.skip_unchanged);
   TRYV(members.finish());
   for (const auto& [name, member] : *object) {
     if (std::ranges::find(own_keys, name) == own_keys.end()) metadata.other.append(name, member);

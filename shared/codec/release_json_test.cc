@@ -68,6 +68,7 @@ TEST(ReleaseJson, FullMetadataComesBack) {
   metadata.outputs = {variable};
   metadata.stages = {{"deploy", {"ls", {"-l"}, "", ""}}, {"test", {"", {}, "echo hi", ""}}, {"smoke", {}}};
   metadata.idempotent = true;
+  metadata.skip_unchanged = true;
   metadata.generates = {"out/*"};
   metadata.consumes = {{.name = "kube", .variable = "k8s", .scopes = {"deploy"}, .skip_activate = true}};
   metadata.downloads = {{.url = "http://x/y",

@@ -77,6 +77,7 @@ Value deployments_below(const Deployments& all, const std::string& parent, const
     object.append("name", name);
     object.append("release", row->second.release);
     object.append("stages", std::move(stages));
+    append_unless_empty(object, "inputs", row->second.inputs);
     below.append(name, std::move(object));
   }
   return below;

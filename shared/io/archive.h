@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +46,12 @@ Result<> check_archive_name(std::string_view name);
 /// reverse), cancelled, storage.
 Result<> unpack_over(const std::string& archive, std::string_view name, const std::string& folder,
                      const UnpackLimits& limits = {}, const std::function<bool()>& is_cancelled = {});
+
+/// The bytes of several members in one pass, by their paths with the top folder; those that are not there are left out,
+/// and of those above `max_bytes` only the first `max_bytes` + 1 are read. bad_data as below.
+Result<std::map<std::string, std::string>> read_archive_members(const std::string& archive,
+                                                                const std::set<std::string>& paths,
+                                                                std::uint64_t max_bytes);
 
 /// One member's bytes, `path` with its top folder ("hello-v1.0/release.json"); not_found when it is not there, bad_data
 /// when the archive is not a gzip'd tar.

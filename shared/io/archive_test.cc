@@ -272,6 +272,8 @@ TEST_F(Archive, OneMemberCanBeRead) {
   EXPECT_EQ(read_archive_member(in_folder("p.tgz"), "top/large", 1999).error().kind, ErrorKind::bad_data);
   EXPECT_EQ(read_archive_member(in_folder("p.tgz"), "top/large", 2000).value().size(), 2000u);
   EXPECT_EQ(read_archive_member(in_folder("none.tgz"), "x").error().kind, ErrorKind::not_found);
+  EXPECT_EQ(read_archive_members(in_folder("p.tgz"), {"top/release.json", "top/large", "top/none"}, 10).value(),
+            (std::map<std::string, std::string>{{"top/large", std::string(11, 'x')}, {"top/release.json", "{}"}}));
   ASSERT_TRUE(write_file(in_folder("p.tgz"), "no archive"));
   EXPECT_EQ(read_archive_member(in_folder("p.tgz"), "x").error().kind, ErrorKind::bad_data);
 }

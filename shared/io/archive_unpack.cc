@@ -299,24 +299,47 @@ Result<> unpack_over(const std::string& archive, std::string_view name, const st
   return unpacked;
 }
 
-Result<std::string> read_archive_member(const std::string& archive, const std::string& path, std::uint64_t max_bytes) {
-  TRY(const std::string wanted, plain_member_path(path));
+namespace {
+
+/// At most one byte more than `max_bytes`: enough to tell that there is more.
+Result<std::string> bytes_of_member(Reader& reader, std::uint64_t max_bytes) {
+  std::string content;
+  std::string buffer(copied_piece, '\0');
+  while (content.size() <= max_bytes) {
+    TRY(const std::size_t count, reader.data(buffer));
+    if (count == 0) return content;
+    content.append(buffer, 0, count);
+  }
+  content.resize(max_bytes + 1);
+  return content;
+}
+
+}  // namespace
+
+Result<std::map<std::string, std::string>> read_archive_members(const std::string& archive,
+                                                                const std::set<std::string>& paths,
+                                                                std::uint64_t max_bytes) {
+  std::map<std::string, std::string> contents;
   Reader reader(archive, package_kind);
   TRYV(reader.open());
-  for (;;) {
+  while (contents.size() < paths.size()) {
     TRY(const std::optional<Member> member, reader.next());
     if (!member) break;
-    if (!member->is_file || member->path != wanted) continue;
-    std::string content;
-    std::string buffer(copied_piece, '\0');
-    for (;;) {
-      TRY(const std::size_t count, reader.data(buffer));
-      if (count == 0) return content;
-      content.append(buffer, 0, count);
-      if (content.size() > max_bytes) return refuse(path, fmt::format("is larger than {} bytes", max_bytes)).error();
-    }
+    if (!member->is_file || !paths.contains(member->path)) continue;
+    TRY(contents[member->path], bytes_of_member(reader, max_bytes));
   }
-  return fail(ErrorKind::not_found, fmt::format("there is no '{}' in the archive '{}'", shown_path(path), archive));
+  return contents;
+}
+
+Result<std::string> read_archive_member(const std::string& archive, const std::string& path, std::uint64_t max_bytes) {
+  TRY(const std::string wanted, plain_member_path(path));
+  TRY(auto contents, read_archive_members(archive, {wanted}, max_bytes));
+  if (contents.empty()) {
+    return fail(ErrorKind::not_found, fmt::format("there is no '{}' in the archive '{}'", shown_path(path), archive));
+  }
+  std::string& content = contents.begin()->second;
+  if (content.size() > max_bytes) return refuse(path, fmt::format("is larger than {} bytes", max_bytes)).error();
+  return std::move(content);
 }
 
 }  // namespace escape::io

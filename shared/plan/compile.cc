@@ -197,6 +197,7 @@ Result<Metadata> compile(const Plan& plan, Files& files, const CompileOptions& o
   metadata.description = plan.description;
   metadata.license = plan.license;
   metadata.idempotent = plan.idempotent;
+  metadata.skip_unchanged = plan.skip_unchanged;
   metadata.consumes = plan.consumes;
   metadata.provides = plan.provides;
   add_git(options.git, metadata);

@@ -21,13 +21,13 @@ auto failed(std::string_view what, std::string_view text, std::string_view field
 Result<std::string> PlanHost::read_file(const std::string& path) {
   TRY(const auto inside, clean_path(path));
   if (files_.is_link(inside)) {
-    return fail(ErrorKind::refused, "'" + path + "' is a link, which is not followed while compiling");
+    return fail(ErrorKind::refused, "'" + path + "' is a link, which is not followed");
   }
   if (!files_.exists(inside)) return fail(ErrorKind::not_found, "open " + path + ": no such file or directory");
   return files_.read(inside, max_read_bytes);
 }
 
-script::Host::PathKind PlanHost::look_at(const std::string& path) {
+Result<script::Host::PathKind> PlanHost::look_at(const std::string& path) {
   const Result<std::string> inside = clean_path(path);
   if (!inside || !files_.exists(inside.value())) return PathKind::absent;
   return files_.is_folder(inside.value()) ? PathKind::folder : PathKind::file;

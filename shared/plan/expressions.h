@@ -8,15 +8,16 @@
 #include "shared/plan/plan.h"
 #include "shared/script/script.h"
 
-/// Expressions that are evaluated while a plan is compiled.
+/// Expressions over the files of a folder or a package.
 namespace escape::plan {
 
-/// The world as an expression of a plan may see it: the files of the plan's folder, nothing outside of it.
+/// The world as an expression of a plan may see it: the files of the plan's folder, or of the package that it became;
+/// nothing outside of it.
 class PlanHost : public script::Host {
  public:
   explicit PlanHost(Files& files) : files_(files) {}
   Result<std::string> read_file(const std::string& path) override;
-  PathKind look_at(const std::string& path) override;
+  Result<PathKind> look_at(const std::string& path) override;
   Result<std::string> write_temporary(const std::string& text) override;
 
  private:

@@ -34,6 +34,7 @@ class RandomPlan {
       if (chance(2)) fields.push_back(name + (":" + (chance(2) ? scalar(0) : step())));
     }
     if (chance(4)) fields.push_back("idempotent: " + pick({"true", "no", "off # really"}));
+    if (chance(4)) fields.push_back("skip_unchanged: " + pick({"true", "no", "off # really"}));
     std::ranges::shuffle(fields, random_);
     std::string text = chance(8) ? "\xEF\xBB\xBF" : "";
     if (chance(6)) text += "--- # begin\n";
@@ -215,6 +216,7 @@ void expect_same(const Plan& a, const Plan& b) {
   EXPECT_TRUE(a.outputs == b.outputs);
   EXPECT_TRUE(said(a) == said(b));
   EXPECT_EQ(a.idempotent, b.idempotent);
+  EXPECT_EQ(a.skip_unchanged, b.skip_unchanged);
 }
 
 std::vector<std::string> comments_of(std::string_view text) {

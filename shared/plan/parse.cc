@@ -88,6 +88,10 @@ Result<> read_field(const Node& key, const Node& value, Plan& plan) {
     if (value.kind != Node::Kind::null) {
       TRY(plan.idempotent, fields::read_bool(value, name));
     }
+  } else if (name == "skip_unchanged") {
+    if (value.kind != Node::Kind::null) {
+      TRY(plan.skip_unchanged, fields::read_bool(value, name));
+    }
   } else if (std::ranges::find(stage_names(), name) != stage_names().end()) {
     TRY(plan.stages[name], fields::read_stage(value, name));
   } else if (!find_row(variable_lists, name) && !find_row(scoped_fields, name)) {

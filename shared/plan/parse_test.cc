@@ -49,6 +49,8 @@ TEST(Plan, IdempotentIsFalseUnlessThePlanSaysSo) {
   EXPECT_FALSE(parse("name: a\nidempotent:").idempotent);
   EXPECT_FALSE(parse("name: a\nidempotent: no").idempotent);
   EXPECT_TRUE(parse("name: a\nidempotent: true").idempotent);
+  EXPECT_FALSE(parse("name: a\nskip_unchanged:").skip_unchanged);
+  EXPECT_TRUE(parse("name: a\nskip_unchanged: true").skip_unchanged);
 }
 
 TEST(Plan, WhatInitWritesCanBeRead) {
@@ -191,6 +193,7 @@ TEST(Plan, MistakesAreShownWithPlaceAndExpectation) {
       {"name: a\ninptus: [b]\n", "line 2, column 1: unknown field 'inptus', expected 'inputs'"},
       {"name: [a]", "line 1, column 7: name is a list, expected text"},
       {"idempotent: \"true\"", "line 1, column 13: idempotent is 'true', expected true or false"},
+      {"skip_unchanged: maybe", "line 1, column 17: skip_unchanged is 'maybe', expected true or false"},
       {"idempotent: maybe", "line 1, column 13: idempotent is 'maybe', expected true or false"},
       {"includes: x", "line 1, column 11: includes is text, expected a list of texts"},
       {"includes: [[a]]", "line 1, column 12: an element of includes is a list, expected text"},
@@ -216,6 +219,15 @@ TEST(Plan, MistakesAreShownWithPlaceAndExpectation) {
        "line 1, column 16: Error compiling 'build_inputs' variable: Invalid variable format 'PREVIOUS_x'. Variable is "
        "not "
        "allowed to start with 'PREVIOUS_'"},
+      {"inputs: [previous_x]",
+       "line 1, column 10: Error compiling input variable: Invalid variable format 'previous_x'. Variable is not "
+       "allowed to start with 'PREVIOUS_'"},
+      {"deploy_inputs: [1x]",
+       "line 1, column 17: Error compiling 'deploy_inputs' variable: Invalid variable format '1x'"},
+      {"build_outputs: [1x]",
+       "line 1, column 17: Error compiling 'build_outputs' variable: Invalid variable format '1x'"},
+      {"deploy_outputs: [1x]",
+       "line 1, column 18: Error compiling 'deploy_outputs' variable: Invalid variable format '1x'"},
       {"outputs: ['']",
        "line 1, column 11: Error compiling output variable: Expecting variable string, but got empty string."},
       {"inputs: [{id: a, type: dict}]",

@@ -73,6 +73,7 @@ struct Plan {
   std::vector<release::Template> templates{};  ///< without the mappings that come by themselves
   std::vector<release::Download> downloads{};
   bool idempotent = false;
+  bool skip_unchanged = false;
 };
 
 /// Errors: bad_data "Couldn't parse Escape plan 'escape.yml': line 3, column 5: …, expected …". Expressions are parsed,

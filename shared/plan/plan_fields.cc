@@ -42,6 +42,7 @@ constexpr std::array all_fields{
     PlanField{"build_templates", list},
     PlanField{"deploy_templates", list},
     PlanField{"idempotent", "false", true},
+    PlanField{"skip_unchanged", "false", true},
     PlanField{"pre_build", text},
     PlanField{"build", text},
     PlanField{"post_build", text},

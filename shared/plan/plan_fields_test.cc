@@ -45,6 +45,7 @@ TEST(ReadField, GivesTextAsWrittenAndTheRestAsValues) {
       {"provides", Value::List{}},
       {"errands", Value::Object{}},
       {"idempotent", "false"},
+      {"skip_unchanged", "false"},
       {"includes", Value::List{"x", "007"}},
       {"build", Value::Object{{"inline", "a\nb\n"}}},
       {"metadata", Value::Object{{"n", 1}, {"v", "1.10"}, {"b", true}, {"z", nullptr}, {"s", "1"}}},

@@ -87,6 +87,8 @@ TEST(Variables, WhatTheTypeDoesNotTakeIsAnErrorNotAGuess) {
       {"list", 12, "Expecting 'list' value, but got 'integer' for variable 'foo'"},
       {"list", list({true}), "Unexpected 'bool' value in list, expecting 'string' for variable 'foo'"},
       {"list", list({"a", nullptr}), "Unexpected 'null' value in list, expecting 'string' for variable 'foo'"},
+      {"list", list({Value::Object{}}), "Unexpected 'object' value in list, expecting 'string' for variable 'foo'"},
+      {"list", list({list({"x"})}), "Unexpected 'list' value in list, expecting 'string' for variable 'foo'"},
       {"list", list({"a", 1}), "Unexpected 'integer' value in list, expecting 'string' for variable 'foo'"},
       {"list", "[1]", "Unexpected 'integer' value in list, expecting 'string' for variable 'foo'"},
       {"list[type=integer]", list({"a"}), "Unexpected 'string' value in list, expecting 'integer' for variable 'foo'"},
@@ -204,6 +206,7 @@ TEST(Variables, TypeTextHasOptions) {
 TEST(Variables, TextForTheEnvironmentOfAScript) {
   EXPECT_EQ(to_environment_text("a"), "a");
   EXPECT_EQ(to_environment_text(true), "1");
+  EXPECT_EQ(to_environment_text(false), "0");
   EXPECT_EQ(to_environment_text(-3), "-3");
   EXPECT_EQ(to_environment_text(list({"a", "b"})), "[\"a\",\"b\"]");
 }
@@ -224,6 +227,59 @@ TEST(ValueOf, TakesWhatIsGivenElseTheDefaultElseTheRelease) {
   EXPECT_EQ(value_of(variable, nullptr, context).value(), Value(R"(["a","1.2",3])"));
   variable.type = "environment";
   EXPECT_EQ(value_of(variable, &given, context).value(), Value("stage")) << "what is given does not count";
+}
+
+// Rows of spec/variables.md §3 to §5 that are about defaults and items.
+TEST(ValueOf, DefaultsAndItemsAreEvaluatedAndConverted) {
+  const Value::Object self{
+      {"version", "1.2"}, {"project", "escape"},           {"environment", "stage"}, {"deployment", "_/a"},
+      {"n", 12},          {"all", Value::List{"x", "1.2"}}};
+  const Value::Object globals{{"this", self}};
+  const script::Context context{&globals, nullptr, 0};
+  struct Row {
+    const char* type;
+    std::optional<Value> fallback;
+    std::optional<Value> given;
+    Value items;
+    Value result;
+    const char* message;  ///< nullptr: `result` counts
+  };
+  const Row rows[] = {
+      {"string", 12.7, {}, {}, "12", nullptr},
+      {"string", 12, {}, {}, "12", nullptr},
+      {"string", true, {}, {}, "1", nullptr},
+      {"string", false, {}, {}, "0", nullptr},
+      {"integer", "12", {}, {}, 12, nullptr},
+      {"integer", "$this.n", {}, {}, 12, nullptr},
+      {"string", "$this.n", {}, {}, "12", nullptr},
+      {"bool", true, {}, {}, true, nullptr},
+      {"list", "$this.all", {}, {}, Value::List{"x", "1.2"}, nullptr},
+      {"list", Value::List{"$this.version", "y"}, {}, {}, Value::List{"1.2", "y"}, nullptr},
+      {"string", "$$kept", {}, {}, "$$kept", nullptr},
+      {"string", "default", "", {}, "", nullptr},
+      {"string", "default", Value(), {}, {}, "Expecting 'string' value, but got 'null' for variable 'foo'"},
+      {"version", {}, {}, {}, "1.2", nullptr},
+      {"project", {}, {}, {}, "escape", nullptr},
+      {"environment", {}, "given", {}, "stage", nullptr},
+      {"deployment", "default", {}, {}, "_/a", nullptr},
+      {"string", {}, "1.2", "$this.version", "1.2", nullptr},
+      {"string", {}, "1.2", "$this.all", "1.2", nullptr},
+      {"string", {}, "1.3", "$this.all", {}, "Expecting one of [\"x\",\"1.2\"] for variable 'foo', got: 1.3 (string)"},
+      {"string", {}, "1.2", Value::List{"x", "$this.version"}, "1.2", nullptr},
+      {"string", "y", {}, Value::List{"x"}, {}, "Expecting one of [\"x\"] for variable 'foo', got: y (string)"},
+      {"string", {}, "x", Value::List{}, {}, "Expecting one of [] for variable 'foo', got: x (string)"},
+  };
+  for (const Row& row : rows) {
+    release::Variable variable{.id = "foo", .type = row.type, .fallback = row.fallback, .items = row.items};
+    const Result<Value> value = value_of(variable, row.given ? &*row.given : nullptr, context);
+    if (row.message) {
+      ASSERT_FALSE(value) << row.message;
+      EXPECT_EQ(value.error().message, row.message);
+    } else {
+      ASSERT_TRUE(value) << row.type << ": " << value.error().message;
+      EXPECT_EQ(value.value(), row.result) << row.type;
+    }
+  }
 }
 
 TEST(ValueOf, SaysWhichVariableAndWhy) {

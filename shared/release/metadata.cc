@@ -48,6 +48,20 @@ Result<> check_stages(const std::map<std::string, ExecStage>& stages) {
 
 }  // namespace
 
+std::string_view name_of(SeenFile::Kind kind) {
+  static constexpr std::string_view names[] = {"absent", "file", "folder"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
+bool parse_enum(std::string_view text, SeenFile::Kind& to) {
+  for (const SeenFile::Kind kind : {SeenFile::Kind::absent, SeenFile::Kind::file, SeenFile::Kind::folder}) {
+    if (name_of(kind) != text) continue;
+    to = kind;
+    return true;
+  }
+  return false;
+}
+
 ApplicationId application_of(const Metadata& metadata) {
   return {metadata.project.empty() ? "_" : metadata.project, metadata.name};
 }

@@ -44,7 +44,8 @@ struct Metadata {
   std::map<std::string, ExecStage> stages{};  ///< "pre_deploy", "deploy", "smoke" …
   std::vector<Template> templates{};
   std::map<std::string, std::string> variable_context{};  ///< old packages: another name → the one it stands for
-  bool idempotent = false;  ///< every step bears being run again after it was cut off anywhere; ours
+  bool idempotent = false;      ///< every step bears being run again after it was cut off anywhere; ours
+  bool skip_unchanged = false;  ///< as a dependency it need not run again for the same version and inputs; ours
   Value::Object other{};
 
   friend bool operator==(const Metadata&, const Metadata&) = default;
@@ -57,12 +58,27 @@ Result<ReleaseId> release_id_of(const Metadata& metadata);
 /// stages, what it depends on, extends, consumes and downloads; the messages are those of that list.
 Result<> check_metadata(const Metadata& metadata);
 
+/// What lies at a path that the expressions of a release speak of (`$__read_file("VERSION")`), as it was when somebody
+/// looked: they are evaluated where the package is not at hand.
+struct SeenFile {
+  enum class Kind { absent, file, folder };
+  Kind kind = Kind::absent;
+  std::string text{};     ///< of a file, any bytes
+  std::string trouble{};  ///< why the text of a file is not here
+  friend bool operator==(const SeenFile&, const SeenFile&) = default;
+};
+std::string_view name_of(SeenFile::Kind kind);
+bool parse_enum(std::string_view text, SeenFile::Kind& to);
+/// By path as the expression writes it.
+using SeenFiles = std::map<std::string, SeenFile>;
+
 /// A release as the inventory vouches for it.
 struct ReleaseRecord {
   ReleaseId id;
   std::string sha256;      ///< lower-case hex of the package
   std::uint64_t size = 0;  ///< bytes of the package
   Metadata metadata;
+  SeenFiles seen{};  ///< filled where a job or a comparison evaluates its expressions
   friend bool operator==(const ReleaseRecord&, const ReleaseRecord&) = default;
 };
 

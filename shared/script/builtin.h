@@ -26,6 +26,8 @@ struct Builtin {
   std::size_t most;
   Result<Operand> (*run)(const Invocation& call);  ///< null of the lazy forms, which the evaluator itself carries out
   Form form = Form::eager;
+
+  bool takes(std::size_t count) const { return count >= least && count <= most; }
 };
 
 /// nullptr when there is none of that name. Lives for ever.

@@ -58,7 +58,7 @@ const Builtin* find_builtin(std::string_view name) {
 }
 
 Result<> check_count(const Builtin& builtin, std::size_t given) {
-  if (given >= builtin.least && given <= builtin.most) return ok();
+  if (builtin.takes(given)) return ok();
   const std::string expected =
       builtin.least == builtin.most
           ? fmt::format("{} argument(s)", builtin.least)

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 #include <string>
 #include <vector>
 
@@ -50,18 +51,29 @@ Result<Operand> list_of(const std::vector<std::string_view>& pieces, Memory& mem
 }  // namespace
 
 Result<Operand> concat(const Invocation& call) {
-  std::string result;
-  for (std::size_t i = 0; i < call.count() && !is_too_large(result); ++i) {
-    if (const auto* number = call[i].as_integer()) {
-      result += std::to_string(*number);
-    } else if (call[i].as_text()) {
-      TRY(const std::string_view text, call.text(i));
-      result += text;
-    } else {
+  constexpr std::size_t longest_integer = 20;
+  // 1. How long it becomes at most, so that it is written once, where it stays.
+  std::size_t longest = 0;
+  for (std::size_t i = 0; i < call.count(); ++i) {
+    const auto* text = call[i].as_text();
+    if (!text && !call[i].as_integer()) {
       return fail(ErrorKind::bad_data, fmt::format("Can't concatenate value of type {}", type_name(call[i])));
     }
+    longest += text ? text->size() : longest_integer;
   }
-  return call.memory().text(result);
+  if (!call.memory().spend(longest)) return Memory::too_many_steps().error();
+  // 2. All of it.
+  char* const begin = call.memory().characters(longest);
+  if (!begin) return fail(Memory::no_room(longest));
+  char* end = begin;
+  for (std::size_t i = 0; i < call.count(); ++i) {
+    if (const auto* text = call[i].as_text()) {
+      end = std::ranges::copy(*text, end).out;
+    } else {
+      end = std::to_chars(end, begin + longest, *call[i].as_integer()).ptr;
+    }
+  }
+  return Operand(std::string_view(begin, static_cast<std::size_t>(end - begin)));
 }
 
 Result<Operand> lower(const Invocation& call) {

@@ -13,13 +13,16 @@ Result<Host*> host_of(const Invocation& call) {
   if (call.context().host) return call.context().host;
   return fail(ErrorKind::bad_data,
               fmt::format("Error in call to {}: there are no files where this expression is evaluated", call.name()),
-              "Use it in the fields of a plan that are evaluated when the plan is compiled.");
+              "Use it in the fields of a plan that are evaluated when it is compiled or when its steps run.");
 }
 
 Result<Host::PathKind> look_at(const Invocation& call) {
   TRY(const std::string_view path, call.text(0));
   TRY(Host* const host, host_of(call));
-  return host->look_at(std::string(path));
+  Result<Host::PathKind> kind = host->look_at(std::string(path));
+  if (kind) return kind;
+  return fail(ErrorKind::bad_data, fmt::format("Error in call to {}: {}", call.name(), kind.error().message),
+              kind.error().hint);
 }
 
 }  // namespace

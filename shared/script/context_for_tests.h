@@ -18,7 +18,7 @@ class MemoryHost final : public Host {
     if (file == files.end()) return fail(ErrorKind::not_found, "open " + path + ": no such file or directory");
     return file->second;
   }
-  PathKind look_at(const std::string& path) override {
+  Result<PathKind> look_at(const std::string& path) override {
     if (files.contains(path)) return PathKind::file;
     const auto below = files.lower_bound(path + "/");
     return below != files.end() && below->first.starts_with(path + "/") ? PathKind::folder : PathKind::absent;

@@ -32,6 +32,9 @@ TEST(Evaluate, WhatTheDescriptionSays) {
       {"$empty.x", "Field 'x' was not found (target collection was empty)"},
       {"$d.nothing", "\"\""},
       {"$d.half", "12"},
+      {"$t", "true"},
+      {"$lists", "[[\"a\",\"b\",\"c\"],[]]"},
+      {"$__concat($nope, $gone)", "Field 'nope' was not found (_/my-dep, d, empty, f, ints, lists, lst, n, str, t, v)"},
       {"$d", "{key:\"value\",nested:{x:3},l:[\"q\",\"r\"],nothing:\"\",half:12}"},
       {"$lst.x", "Expecting function, map or string for apply, but got 'list'"},
       {"$t.x", "Expecting function, map or string for apply, but got 'bool'"},
@@ -85,6 +88,24 @@ TEST(Evaluate, AnErrorListsNoMoreThanTwentyNames) {
   ASSERT_FALSE(value);
   EXPECT_TRUE(value.error().message.starts_with("Field 'x' was not found (name100, name101, "));
   EXPECT_TRUE(value.error().message.ends_with("name119 and 30 more)")) << value.error().message;
+}
+
+TEST(Evaluate, DataIsLiftedAsTheDescriptionSays) {
+  const Value::Object all{{"nothing", nullptr},
+                          {"half", -12.9},
+                          {"whole", 3.0},
+                          {"map", Value::Object{{"list", Value::List{nullptr, 1.5, true, "x"}}}}};
+  const std::pair<const char*, Value> rows[] = {
+      {"$nothing", ""},
+      {"$half", -12},
+      {"$whole", 3},
+      {"$map.list", Value::List{"", 1, true, "x"}},
+      {"$map", Value::Object{{"list", Value::List{"", 1, true, "x"}}}},
+      {"$map.list[1].add(1)", 2},
+  };
+  for (const auto& [text, value] : rows) {
+    EXPECT_EQ(evaluate(parse(text).value(), {.globals = &all}).value(), value) << text;
+  }
 }
 
 TEST(Evaluate, NeedsNoGlobals) {

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 
 #include "shared/base/overloaded.h"
 #include "shared/script/builtins.h"
@@ -37,25 +38,59 @@ bool is_missing(const Result<Operand>& result) { return !result && result.error(
 }  // namespace
 
 Result<Operand> Evaluation::value_of(const syntax::Node& node) {
+  Operand value;
+  const std::optional<std::size_t> followed = plain(node, value);
+  if (followed == node.suffixes.size()) return value;
+  return rest_of(node, followed, value);
+}
+
+/// What most nodes are: a literal, or a lookup and the fields behind it, all of them there. Nothing in here fails, so
+/// nothing makes a Result, each of which costs as much as a step. Gives how many suffixes were followed; nothing: it is
+/// another case, for `rest_of`.
+std::optional<std::size_t> Evaluation::plain(const syntax::Node& node, Operand& value) {
+  if (const auto* text = std::get_if<syntax::Text>(&node.primary)) {
+    value = std::string_view(text->text);
+    return memory_.spend() ? std::optional<std::size_t>(0) : std::nullopt;
+  }
+  const auto* lookup = std::get_if<syntax::Lookup>(&node.primary);
+  if (!lookup) return std::nullopt;
+  std::size_t keys = scope_.size();
+  if (const Operand* parameter = scope_.find_parameter(lookup->name)) {
+    value = *parameter;
+    return memory_.spend(keys * searched_key_bytes, 2) ? std::optional<std::size_t>(0) : std::nullopt;
+  }
+  const Value* at = scope_.find_global(lookup->name);
+  std::size_t followed = 0;
+  for (; at && followed < node.suffixes.size(); ++followed) {
+    const auto* field = std::get_if<syntax::Field>(&node.suffixes[followed]);
+    const Value::Object* map = at->as_object();
+    if (!field || !map) break;
+    keys += map->size();
+    at = map->find(field->name);
+  }
+  const auto steps = static_cast<std::int64_t>(2 + 2 * followed);
+  if (!at || !lift_plain(*at, value) || !memory_.spend(keys * searched_key_bytes, steps)) return std::nullopt;
+  return followed;
+}
+
+/// The value of a node of which `followed` suffixes have led to `value`; nothing: none, and not even its primary is
+/// known.
+Result<Operand> Evaluation::rest_of(const syntax::Node& node, std::optional<std::size_t> followed, Operand value) {
   if (depth_ == limits::evaluation_depth) {
     return fail(ErrorKind::bad_data,
                 fmt::format("The expression is evaluated more than {} levels deep", limits::evaluation_depth),
                 "Does a function call itself?");
   }
-  TRYV(memory_.pay());
+  if (!memory_.spend()) return Memory::too_many_steps().error();
   const Counted level(depth_);
-  if (node.suffixes.empty()) return value_of(node.primary);
-  return chain_of(node);
-}
-
-Result<Operand> Evaluation::chain_of(const syntax::Node& node) {
   const auto& suffixes = node.suffixes;
   const auto last_default = std::find_if(suffixes.rbegin(), suffixes.rend(), as_default);
   auto next = static_cast<std::size_t>(suffixes.rend() - last_default);  // behind it; 0 without one
   // An Operand in the loop, not a Result: to assign one is to copy three words.
-  Operand value;
   if (next > 0) {
     TRY(value, or_default(guarded(node, next - 1), *as_default(suffixes[next - 1])));
+  } else if (followed) {
+    next = *followed;
   } else {
     TRY(value, value_of(node.primary));
   }
@@ -107,7 +142,8 @@ Result<Operand> Evaluation::lookup(std::string_view name) {
 }
 
 Result<Operand> Evaluation::list_of(const syntax::List& list) {
-  TRY(const std::span<Operand> elements, values_of(list.elements));
+  TRY(const std::span<Operand> elements, memory_.operands(list.elements.size()));
+  TRYV(values_into(elements, list.elements));
   return Operand(MadeList{elements.data(), elements.size()});
 }
 
@@ -140,24 +176,21 @@ Result<Operand> Evaluation::text_of(const syntax::Template& parts) {
   return memory_.text(all);
 }
 
-Result<std::span<Operand>> Evaluation::values_of(const std::vector<syntax::Node>& nodes, const Operand* receiver) {
-  const std::size_t before = receiver ? 1 : 0;
-  TRY(const std::span<Operand> values, memory_.operands(nodes.size() + before));
-  if (receiver) values[0] = *receiver;
+Result<> Evaluation::values_into(std::span<Operand> values, const std::vector<syntax::Node>& nodes) {
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    TRY(values[i + before], value_of(nodes[i]));
+    const std::optional<std::size_t> followed = plain(nodes[i], values[i]);
+    if (followed == nodes[i].suffixes.size()) continue;
+    TRY(values[i], rest_of(nodes[i], followed, values[i]));
   }
-  return values;
+  return ok();
 }
 
 Result<Operand> Evaluation::call(const syntax::Call& call) {
   if (!call.builtin) return fail(unknown_function(call.function));
   const Builtin& builtin = *call.builtin;
   switch (builtin.form) {
-    case Form::eager: {
-      TRY(const std::span<Operand> arguments, values_of(call.arguments));
-      return run(builtin, arguments);
-    }
+    case Form::eager:
+      return run(builtin, nullptr, call.arguments);
     case Form::condition: {
       TRYV(check_count(builtin, call.arguments.size()));
       TRY(const Operand condition, value_of(call.arguments[0]));
@@ -184,14 +217,25 @@ Result<Operand> Evaluation::branch(const Operand& condition, const std::vector<s
   return value_of(*truth ? arguments[arguments.size() - 2] : arguments.back());
 }
 
-Result<Operand> Evaluation::run(const Builtin& builtin, std::span<const Operand> arguments) {
-  TRYV(check_count(builtin, arguments.size()));
+Result<Operand> Evaluation::run(const Builtin& builtin, const Operand* receiver,
+                                const std::vector<syntax::Node>& nodes) {
+  // No built-in keeps its arguments, so a few need no memory that stays.
+  std::array<Operand, 4> few;
+  const std::size_t count = nodes.size() + (receiver ? 1 : 0);
+  std::span<Operand> arguments(few.data(), std::min(count, few.size()));
+  if (count > few.size()) {
+    TRY(arguments, memory_.operands(count));
+  }
+  if (receiver) arguments[0] = *receiver;
+  TRYV(values_into(arguments.last(nodes.size()), nodes));
+  if (!builtin.takes(count)) return check_count(builtin, count).error();
   return builtin.run(Invocation(builtin, arguments, memory_, scope_, context_));
 }
 
 Result<Operand> Evaluation::call(const syntax::Lambda& lambda) {
   if (!lambda.arguments) return Operand(&lambda);
-  TRY(const std::span<Operand> arguments, values_of(*lambda.arguments));
+  TRY(const std::span<Operand> arguments, memory_.operands(lambda.arguments->size()));
+  TRYV(values_into(arguments, *lambda.arguments));
   return call_with(lambda, arguments);
 }
 
@@ -208,7 +252,7 @@ Result<Operand> Evaluation::call_with(const syntax::Lambda& lambda, std::span<co
 }
 
 Result<Operand> Evaluation::apply(const syntax::Suffix& suffix, const Operand& receiver) {
-  TRYV(memory_.pay());
+  if (!memory_.spend()) return Memory::too_many_steps().error();
   return std::visit(overloaded{
                         [&](const syntax::Field& one) { return field(receiver, one.name); },
                         [&](const syntax::Method& one) { return method(one, receiver); },
@@ -247,8 +291,7 @@ Result<Operand> Evaluation::method(const syntax::Method& method, const Operand& 
     TRYV(check_count(builtin, method.arguments.size() + 1));
     return branch(receiver, method.arguments);
   }
-  TRY(const std::span<Operand> arguments, values_of(method.arguments, &receiver));
-  return run(builtin, arguments);
+  return run(builtin, &receiver, method.arguments);
 }
 
 }  // namespace escape::script

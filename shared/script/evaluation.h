@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "shared/script/memory.h"
 #include "shared/script/operand.h"
 #include "shared/script/scope.h"
@@ -17,7 +19,8 @@ class Evaluation {
 
  private:
   Result<Operand> value_of(const syntax::Primary& primary);
-  Result<Operand> chain_of(const syntax::Node& node);
+  std::optional<std::size_t> plain(const syntax::Node& node, Operand& value);
+  Result<Operand> rest_of(const syntax::Node& node, std::optional<std::size_t> followed, Operand value);
   Result<Operand> guarded(const syntax::Node& node, std::size_t count);
   Result<Operand> or_default(Result<Operand> value, const syntax::Method& method);
 
@@ -32,9 +35,9 @@ class Evaluation {
   Result<Operand> field(const Operand& receiver, std::string_view name);
   Result<Operand> method(const syntax::Method& method, const Operand& receiver);
 
-  /// Evaluates into a new list, behind a receiver if there is one.
-  Result<std::span<Operand>> values_of(const std::vector<syntax::Node>& nodes, const Operand* receiver = nullptr);
-  Result<Operand> run(const Builtin& builtin, std::span<const Operand> arguments);
+  Result<> values_into(std::span<Operand> values, const std::vector<syntax::Node>& nodes);
+  /// Behind a receiver if there is one.
+  Result<Operand> run(const Builtin& builtin, const Operand* receiver, const std::vector<syntax::Node>& nodes);
   /// `if` with a known condition; the two branches are the last two arguments.
   Result<Operand> branch(const Operand& condition, const std::vector<syntax::Node>& arguments);
   Detail detail() const { return guards_ == 0 ? Detail::full : Detail::none; }

@@ -4,11 +4,9 @@
 
 namespace escape::script {
 
-Result<std::string_view> Invocation::text(std::size_t i) const {
-  const auto* text = arguments_[i].as_text();
-  if (!text) return fail(wrong_type("string", i));
-  TRYV(memory_.pay(text->size()));
-  return *text;
+Result<std::string_view> Invocation::no_text(std::size_t i) const {
+  if (!arguments_[i].as_text()) return fail(wrong_type("string", i));
+  return Memory::too_many_steps().error();
 }
 
 Result<std::int64_t> Invocation::integer(std::size_t i) const {

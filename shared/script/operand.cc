@@ -19,12 +19,26 @@ std::string_view type_name(const Operand& operand) {
   return names[operand.held.index()];
 }
 
+bool lift_plain(const Value& value, Operand& operand) {
+  if (const auto* text = value.as_string()) {
+    operand = std::string_view(*text);
+  } else if (const auto* object = value.as_object()) {
+    operand = object;
+  } else if (const auto* number = value.as_int()) {
+    operand = *number;
+  } else if (const auto* truth = value.as_bool()) {
+    operand = *truth;
+  } else if (const auto* list = value.as_list()) {
+    operand = GivenList{list->data(), list->size()};
+  } else {
+    return false;
+  }
+  return true;
+}
+
 Result<Operand> lift(const Value& value) {
-  if (const auto* text = value.as_string()) return Operand(std::string_view(*text));
-  if (const auto* object = value.as_object()) return Operand(object);
-  if (const auto* number = value.as_int()) return Operand(*number);
-  if (const auto* truth = value.as_bool()) return Operand(*truth);
-  if (const auto* list = value.as_list()) return Operand(GivenList{list->data(), list->size()});
+  Operand plain;
+  if (lift_plain(value, plain)) return plain;
   if (value.is_null()) return Operand(std::string_view());
   if (const auto* number = value.as_double()) {
     if (*number >= -past_64_bits && *number < past_64_bits) return Operand(static_cast<std::int64_t>(*number));

@@ -68,6 +68,8 @@ struct Entry {
 std::string_view type_name(const Operand& operand);
 /// A value of the globals as an operand: null is "", a number its integer part. Error: bytes, a number beyond 64 bits.
 Result<Operand> lift(const Value& value);
+/// The same of what can always be lifted: text, an integer, a bool, a list, a map. False: ask `lift`.
+bool lift_plain(const Value& value, Operand& operand);
 
 /// Both sorts of list by one name.
 class ListView {

@@ -46,13 +46,16 @@ Result<Operand> field_of(const MapView& map, std::string_view name, Detail detai
   });
 }
 
-Result<Operand> Scope::find(std::string_view name, Detail detail) const {
+const Operand* Scope::find_parameter(std::string_view name) const {
   for (auto entry = parameters_.rbegin(); entry != parameters_.rend(); ++entry) {
-    if (entry->key == name) return entry->value;
+    if (entry->key == name) return &entry->value;
   }
-  if (globals_) {
-    if (const Value* global = globals_->find(name)) return lift(*global);
-  }
+  return nullptr;
+}
+
+Result<Operand> Scope::find(std::string_view name, Detail detail) const {
+  if (const Operand* parameter = find_parameter(name)) return *parameter;
+  if (const Value* global = find_global(name)) return lift(*global);
   if (detail == Detail::none) return fail(missing, "");
   std::set<std::string> known;
   for (const Entry& entry : parameters_) known.emplace(entry.key);

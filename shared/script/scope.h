@@ -25,6 +25,9 @@ class Scope {
   void unwind(std::size_t depth) { parameters_.resize(depth); }
 
   Result<Operand> find(std::string_view name, Detail detail) const;
+  /// What was bound to it, or nothing; a global of that name, or nothing.
+  const Operand* find_parameter(std::string_view name) const;
+  const Value* find_global(std::string_view name) const { return globals_ ? globals_->find(name) : nullptr; }
   std::size_t size() const { return parameters_.size() + (globals_ ? globals_->size() : 0); }
   /// All of it as a map.
   Result<Operand> as_map(Memory& memory) const;

@@ -46,7 +46,7 @@ class Host {
   virtual Result<std::string> read_file(const std::string& path) = 0;
   enum class PathKind { absent, file, folder };
   /// For path_exists, file_exists and dir_exists.
-  virtual PathKind look_at(const std::string& path) = 0;
+  virtual Result<PathKind> look_at(const std::string& path) = 0;
   /// For `string.file`: a new file that holds the text; gives its path.
   virtual Result<std::string> write_temporary(const std::string& text) = 0;
 };

@@ -133,6 +133,7 @@ Result<bool> are_equal(const Operand& a, const Operand& b, Memory& memory) {
 }
 
 Result<Value> to_value(const Operand& operand) {
+  if (const auto* text = operand.as_text()) return Value(*text);
   // Texts that were made are small enough already; given ones are as large as they are.
   return Copy(is_made(operand) ? limits::result_bytes : SIZE_MAX).of(operand, 0);
 }

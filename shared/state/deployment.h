@@ -17,8 +17,16 @@ namespace escape::state {
 struct DeployedRelease {
   std::string version{};  ///< "0.0.1"
   std::string sha256{};   ///< of the package; empty for a workspace (unreleased) deployment
+  /// Imported from a state file, which records no digest: released, and known by its version alone until it is looked
+  /// up.
+  bool lacks_digest = false;
   friend bool operator==(const DeployedRelease&, const DeployedRelease&) = default;
 };
+
+/// Whether two releases of one application can be the same package.
+inline bool may_be_same(const DeployedRelease& a, const DeployedRelease& b) {
+  return a.version == b.version && (a.sha256 == b.sha256 || a.lacks_digest || b.lacks_digest);
+}
 
 /// One of the two records of a deployment: what was built, what is deployed.
 struct StageRecord {
@@ -31,6 +39,7 @@ struct StageRecord {
   JobId job = 0;                                   ///< the job that wrote this last
   std::map<std::string, std::string> providers{};  ///< a consumer's variable → the deployment that provides for it
   std::vector<std::string> provides{};             ///< interfaces of the release that this stage holds
+  std::map<std::string, std::string> files{};      ///< path → text: what the values name that `.file` made
   friend bool operator==(const StageRecord&, const StageRecord&) = default;
 };
 

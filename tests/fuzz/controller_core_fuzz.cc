@@ -213,6 +213,7 @@ class World {
         submit.release = input_.below(2) == 0 ? "pp/aa-latest" : "pp/bb-v1";
         submit.deployment = input_.below(2) == 0 ? "" : "greeter";
         submit.from_environment = "stage";
+        if (submit.kind == JobKind::promote) submit.release.clear();  // whatever the source runs
         submit.refresh = input_.below(2) == 0;
         if (input_.below(4) == 0) {
           submit.workspace = "/work";
@@ -240,8 +241,26 @@ class World {
       case 6:
         return protocol::request::RemoveAgent{agent_name(input_.below(2))};
       default:
+        if (input_.below(2) == 0) return likely_import();
         return protocol::request::CreateDeployment{"stage", "greeter", "pp/aa-v1", {}};
     }
+  }
+
+  protocol::Request likely_import() {
+    state::EnvironmentState stage{{.name = "stage"}, {}};
+    for (const char* name : {"greeter", "greeter:db"}) {
+      state::Deployment& row = stage.deployments[name];
+      row.environment = "stage";
+      row.name = name;
+      row.release = "pp/aa";
+      state::StageRecord& record = row.stages["deploy"];
+      record.release.version = "1";
+      record.status.code = static_cast<state::StatusCode>(input_.below(16));
+    }
+    protocol::request::ImportState import;
+    import.state = codec::project_to_state_json("team", {stage});
+    import.replace = input_.below(4) != 0;
+    return import;
   }
 
   void ask(protocol::Request request) {

@@ -1,4 +1,5 @@
-// A release.json, or any other JSON: what is read is written so that it reads the same, as JSON and as msgpack.
+// A release.json, a state file, or any other JSON: what is read is written so that it reads the same, as JSON and as
+// msgpack.
 #include "shared/base/check.h"
 #include "shared/codec/codec.h"
 #include "shared/codec/domain.h"
@@ -57,6 +58,21 @@ void check_release(std::string_view text) {
   for (const release::Variable& variable : metadata.value().outputs) check_variable(variable);
 }
 
+void check_state(std::string_view text) {
+  const Result<Value> value = codec::from_json(text);
+  if (!value) return;
+  const Result<codec::ProjectState> read = codec::project_from_state_json(value.value());
+  if (!read) {
+    CHECK(read.error().kind == ErrorKind::bad_data && !read.error().message.empty());
+    return;
+  }
+  const Value written = codec::project_to_state_json(read.value().name, read.value().environments);
+  const Result<codec::ProjectState> again = codec::project_from_state_json(written);
+  CHECK(again.has_value());
+  CHECK(codec::to_json(codec::project_to_state_json(again.value().name, again.value().environments)) ==
+        codec::to_json(written));
+}
+
 void check_list_text(std::string_view text) {
   const Result<Value::List> list = plan::list_from_text(text);
   if (!list) return;
@@ -73,6 +89,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text = input.rest();
   escape::check_json(text);
   escape::check_release(text);
+  escape::check_state(text);
   escape::check_list_text(text);
   return 0;
 }

@@ -151,5 +151,39 @@ TEST_F(Packages, DownloadsAreFetchedOnTheHostBeforeTheScripts) {
   EXPECT_FALSE(has(refused.err, "never")) << refused.all();
 }
 
+TEST_F(Packages, ExpressionsReadFilesOfTheirPackageAndValuesBecomeFiles) {
+  release(
+      "name: qs/keys\nversion: 1.@\nincludes: [MOTTO, show.sh]\n"
+      "inputs:\n- {id: motto, default: '$__read_file(\"MOTTO\").trim()'}\n"
+      "- {id: key, type: secret, default: '$__read_file(\"MOTTO\").trim().concat(\"-key\")'}\n"
+      "- {id: key_file, default: $this.inputs.key.file}\n"
+      "deploy: show.sh\nsmoke: show.sh\n",
+      {{"MOTTO", "festina lente\n"},
+       {"show.sh",
+        "#!/bin/bash\necho \"$INPUT_motto in $(stat -c %a $INPUT_key_file):\"\n"
+        "[ \"$(cat $INPUT_key_file)\" = \"$INPUT_key\" ] && echo the same\n"}});
+  const Ran deployed = cluster.escape({"run", "deploy", "qs/keys-latest", "-e", "test"});
+  ASSERT_EQ(deployed.exit_status, 0) << deployed.all();
+  EXPECT_TRUE(has_in_order(deployed.err, {"festina lente in 600:", "the same"})) << deployed.all();
+  cluster.kill_controller();
+  cluster.start_controller();
+  const Ran smoke = cluster.escape({"run", "smoke", "-d", "qs/keys", "-e", "test"});
+  EXPECT_TRUE(has_in_order(smoke.err, {"festina lente in 600:", "the same"})) << smoke.all();
+  for (const auto& entry : fs::recursive_directory_iterator(cluster.folder())) {
+    EXPECT_FALSE(has(entry.path().string(), ".escape/inputs/")) << entry.path() << " is left";
+  }
+
+  // The one that lies in the workspace by now counts there.
+  write_text(cluster.workspace() + "/MOTTO", "carpe diem\n");
+  const Ran built = cluster.escape({"run", "deploy", "-e", "test", "-d", "by-hand"});
+  EXPECT_EQ(built.exit_status, 0) << built.all();
+  EXPECT_TRUE(has_in_order(built.err, {"carpe diem in 600:", "the same"})) << built.all();
+
+  release("name: qs/keys\nversion: 1.@\ninputs: [{id: motto, default: '$__read_file(\"MOTTO\")'}]\n", {});
+  const Ran missing = cluster.escape({"run", "deploy", "qs/keys-latest", "-e", "test"});
+  EXPECT_EQ(missing.exit_status, 65) << missing.all();
+  EXPECT_TRUE(has(missing.err, "open MOTTO: no such file or directory")) << missing.all();
+}
+
 }  // namespace
 }  // namespace escape::testing
