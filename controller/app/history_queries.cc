@@ -206,16 +206,7 @@ Result<std::vector<DeploymentChange>> find_history(const protocol::Request& aske
   }
   const auto* submit = std::get_if<request::Submit>(&asked);
   if (!submit || submit->kind != protocol::JobKind::rollback) return history;
-  const DeploymentKey key{submit->environment, submit->deployment};
-  for (auto change = uncommitted.rbegin(); change != uncommitted.rend(); ++change) {
-    const auto* one = std::get_if<DeploymentChange>(&*change);
-    if (one && one->deployment.environment == key.environment && one->deployment.name == key.deployment) {
-      history.push_back(*one);
-    }
-  }
-  TRY(std::vector<DeploymentChange> stored, store::list_history(reader, key, 0, rollback_looks_back));
-  std::ranges::move(stored, std::back_inserter(history));
-  return history;
+  return store::list_history(reader, uncommitted, {submit->environment, submit->deployment}, rollback_looks_back);
 }
 
 }  // namespace escape::controller

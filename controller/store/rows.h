@@ -37,6 +37,10 @@ Result<std::vector<protocol::LogEntry>> read_log(const Reader& reader, JobId roo
 Result<std::vector<controller::DeploymentChange>> list_history(const Reader& reader,
                                                                const controller::DeploymentKey& key,
                                                                EventSequence before, int limit);
+/// The same, newest first, with what a turn of the controller has decided and not committed yet.
+Result<std::vector<controller::DeploymentChange>> list_history(const Reader& reader,
+                                                               const std::vector<controller::Change>& uncommitted,
+                                                               const controller::DeploymentKey& key, int limit);
 /// The deployment and those below it as they were after change `at`, or at the time `at_time` (the other one unset);
 /// empty: it did not exist then.
 Result<std::map<std::string, controller::DeploymentChange>> find_past_deployments(const Reader& reader,

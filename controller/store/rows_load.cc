@@ -232,6 +232,19 @@ Result<std::vector<DeploymentChange>> list_history(const Reader& reader, const D
   return changes;
 }
 
+Result<std::vector<DeploymentChange>> list_history(const Reader& reader, const std::vector<Change>& uncommitted,
+                                                   const DeploymentKey& key, int limit) {
+  std::vector<DeploymentChange> changes;
+  for (auto change = uncommitted.rbegin(); change != uncommitted.rend(); ++change) {
+    const auto* one = std::get_if<DeploymentChange>(&*change);
+    const bool is_its = one && one->deployment.environment == key.environment && one->deployment.name == key.deployment;
+    if (is_its) changes.push_back(*one);
+  }
+  TRY(std::vector<DeploymentChange> stored, list_history(reader, key, 0, limit));
+  std::ranges::move(stored, std::back_inserter(changes));
+  return changes;
+}
+
 Result<std::map<std::string, DeploymentChange>> find_past_deployments(const Reader& reader, const DeploymentKey& key,
                                                                       EventSequence at, Timestamp at_time) {
   std::map<std::string, DeploymentChange> found;

@@ -208,13 +208,19 @@ class World {
       case 0:
       case 1: {
         protocol::request::Submit submit;
-        submit.kind = static_cast<JobKind>(input_.below(7));
+        submit.kind = static_cast<JobKind>(input_.below(9));
         submit.environment = "stage";
         submit.release = input_.below(2) == 0 ? "pp/aa-latest" : "pp/bb-v1";
         submit.deployment = input_.below(2) == 0 ? "" : "greeter";
         submit.from_environment = "stage";
         if (submit.kind == JobKind::promote) submit.release.clear();  // whatever the source runs
         submit.refresh = input_.below(2) == 0;
+        submit.back_to = input_.below(3) == 0 ? input_.below(40) : 0;
+        if (submit.kind == JobKind::promote && input_.below(3) == 0) {
+          submit.deployment.clear();
+          submit.together = {"greeter", "pp/aa"};
+        }
+        if (input_.below(6) == 0) submit.plan = "plan-0123456789abcdef";
         if (input_.below(4) == 0) {
           submit.workspace = "/work";
           submit.metadata = codec::metadata_to_value(make_release("aa", "1").metadata);
@@ -242,6 +248,9 @@ class World {
         return protocol::request::RemoveAgent{agent_name(input_.below(2))};
       default:
         if (input_.below(2) == 0) return likely_import();
+        if (input_.below(2) == 0) {
+          return protocol::request::SetHold{"stage", "greeter", input_.below(2) == 0, "because"};
+        }
         return protocol::request::CreateDeployment{"stage", "greeter", "pp/aa-v1", {}};
     }
   }
@@ -270,6 +279,11 @@ class World {
     if (input_.below(8) == 0) message.request_id = "r101";  // again, or another under the same id
     if (const auto* retry = std::get_if<protocol::request::RetryJob>(&message.request)) {
       message.past = find_past(retry->job);
+    }
+    if (const auto* submit = std::get_if<protocol::request::Submit>(&message.request)) {
+      const auto history = store::list_history(*disk_, {submit->environment, submit->deployment}, 0, 100);
+      CHECK(history.has_value());
+      message.history = history.value();
     }
     const std::size_t before = replies_;
     feed(std::move(message));

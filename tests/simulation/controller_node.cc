@@ -198,7 +198,20 @@ void ControllerNode::give(Input input, bool may_be_unruly) {
   waiting_.push_back(std::move(input));
 }
 
-void ControllerNode::decide(const Input& input) {
+/// What the core needs of the disk, as the real controller looks it up.
+Input ControllerNode::looked_up(Input input) {
+  auto* asked = std::get_if<input::ClientMessage>(&input);
+  const auto* submit = asked ? std::get_if<request::Submit>(&asked->request) : nullptr;
+  if (!submit || submit->kind != protocol::JobKind::rollback) return input;
+  auto history = store::list_history(disk_.database(), turn_.changes, {submit->environment, submit->deployment},
+                                     rollback_looks_back);
+  CHECK(history.has_value());
+  asked->history = std::move(history).value();
+  return input;
+}
+
+void ControllerNode::decide(const Input& given) {
+  const Input input = looked_up(given);
   Effects effects = core_->on(input, now());
   if (!effects.ignored.empty()) parts_.world->note(name_, "ignores", [&] { return effects.ignored; });
   std::ranges::move(effects.changes, std::back_inserter(turn_.changes));

@@ -74,7 +74,8 @@ class ControllerNode : public Listener {
   void collect();
   void admit(const Waiting& got);
   void give(controller::Input input, bool may_be_unruly);
-  void decide(const controller::Input& input);
+  controller::Input looked_up(controller::Input input);
+  void decide(const controller::Input& given);
   void commit();
   void committed();
   void send_out();

@@ -88,7 +88,7 @@ void Cluster::some_request(ClientNode& client) {
   const std::string deployment = random_.once_in(2) ? name : name + std::to_string(random_.below(3));
   asked.deployment = deployment;
   const bool is_admin = &client == clients_.front().get();
-  switch (random_.below(20)) {
+  switch (random_.below(23)) {
     case 0:
     case 1:
       asked.kind = JobKind::smoke;
@@ -125,6 +125,18 @@ void Cluster::some_request(ClientNode& client) {
         return remove_person(*clients_[1 + random_.below(clients_.size() - 1)]);
       }
       return client.ask(request::CreateDeployment{asked.environment, deployment, name + "-v1", {}}, {});
+    case 20:
+      asked.kind = JobKind::rollback;
+      break;
+    case 21:
+      return client.ask(request::SetHold{asked.environment, deployment, random_.once_in(2), "because"}, {});
+    case 22:
+      asked.kind = JobKind::promote;
+      asked.environment = "live";
+      asked.from_environment = "stage";
+      asked.deployment.clear();
+      asked.together = {"pp/aa", "pp/bb"};
+      break;
     default:
       asked.release = name + (name == "pp/aa" && random_.once_in(2) ? "-v2" : "-v1");
   }
