@@ -10,6 +10,8 @@ namespace {
 
 const std::vector<std::string> section{"Promote"};
 
+std::string deployments_text(std::size_t count) { return fmt::format("{} deployment{}", count, count == 1 ? "" : "s"); }
+
 }  // namespace
 
 /// One job for each deployment of the set, aimed at what its source runs now.
@@ -61,7 +63,7 @@ Result<protocol::Reply> Core::Impl::submit_set(const Principal& by, const protoc
   }
   set.number = rows.state().last_job + 1;
   const JobId number = set.number;
-  add_job(std::move(set), fmt::format("Promoting {} deployments together from {} to {}.", jobs.size(),
+  add_job(std::move(set), fmt::format("Promoting {} together from {} to {}.", deployments_text(jobs.size()),
                                       asked.from_environment, asked.environment));
   return protocol::Reply(protocol::reply::JobMade{number});
 }
@@ -163,7 +165,7 @@ void Core::Impl::finish_set(JobId number) {
   ready.erase(number);
   if (job.failed_deployments.empty()) {
     log(job, "success",
-        fmt::format("Promoted {} deployments from {} to {}.", job.children.size(), job.from_environment,
+        fmt::format("Promoted {} from {} to {}.", deployments_text(job.children.size()), job.from_environment,
                     job.environment),
         section);
     return settle(number, JobOutcome::ok, {});

@@ -103,6 +103,29 @@ TEST(Secrets, AreInNoFileWhoeverDiesMeanwhile) {
   cluster.escape({"state", "show-deployment", "-d", "quickstart/vault", "-e", "test"});
   cluster.escape({"state", "export"});
   EXPECT_EQ(files_with_the_secret(cluster.folder()), none) << "what commands print is in files, too";
+
+  // What was before, and going back to it: the job brings every value of then along.
+  std::vector<std::string> other = deploy_command();
+  other.back() = "user=bob";
+  ASSERT_EQ(cluster.escape(other).exit_status, 0);
+  std::vector<std::string> look = deploy_command();
+  look.emplace_back("--dry-run");
+  const Ran looked = cluster.escape(look);
+  EXPECT_TRUE(has(looked.out, "user: bob → ann")) << looked.all();
+  cluster.escape({"state", "history", "-d", "quickstart/vault", "-e", "test", "--json"});
+  cluster.escape({"state", "show-deployment", "-d", "quickstart/vault", "-e", "test", "--at", "1ms"});
+  cluster.escape({"state", "diff", "test", "test", "--all", "--json"});
+  write_text(cluster.folder() + "/hold", "");
+  Process back = cluster.start_escape({"run", "rollback", "-d", "quickstart/vault", "-e", "test", "-f"}, "back");
+  ASSERT_TRUE(eventually([&] { return count_lines(cluster.folder() + "/runs") == 4; }));
+  cluster.kill_controller();
+  EXPECT_EQ(files_with_the_secret(cluster.folder()), none) << "while it goes back";
+  cluster.start_controller();
+  fs::remove(cluster.folder() + "/hold");
+  EXPECT_EQ(back.wait(), 0) << read_text(cluster.folder() + "/back.err");
+  EXPECT_TRUE(has(read_text(cluster.folder() + "/back.err"), "plain ‹INPUT_password› of ann"))
+      << read_text(cluster.folder() + "/back.err");
+  EXPECT_EQ(files_with_the_secret(cluster.folder()), none);
 }
 
 TEST(Secrets, AreShownToWhoMayAndThatIsTold) {
