@@ -46,6 +46,20 @@ std::string announcement(const PlannedChange& change, JobKind kind, const std::s
 
 }  // namespace
 
+Job child_of(const Job& parent, const Redo& redo) {
+  Job child;
+  child.kind = redo.kind;
+  child.environment = parent.environment;
+  child.deployment = redo.deployment;
+  child.principal = parent.principal;
+  child.step_time_limit = parent.step_time_limit;
+  child.parent = parent.number;
+  child.retry_of = redo.job;
+  child.release_query = redo.release;
+  child.expected_sha256 = redo.sha256;
+  return child;
+}
+
 /// First everything that is wanted is resolved, then decided at once, then done: each in a job of its own, at the same
 /// time.
 void Core::Impl::begin_converge(JobId number) {
@@ -186,11 +200,15 @@ JobId Core::Impl::make_child(JobId number, const PlannedChange& change, const De
   }
   log(parent, "info", announcement(change, child.kind, child.release.empty() ? child.release_query : child.release),
       section);
-  rows.edit(number).children.push_back(child.number);
-  children[number].insert(child.number);
   const JobId made = child.number;
-  add_job(std::move(child));
+  add_child(std::move(child));
   return made;
+}
+
+void Core::Impl::add_child(Job child) {
+  rows.edit(child.parent).children.push_back(child.number);
+  children[child.parent].insert(child.number);
+  add_job(std::move(child));
 }
 
 /// A retried converge does what its forerunner did not bring to a good end, with the releases of that one's decision
@@ -199,26 +217,15 @@ void Core::Impl::make_children_again(JobId number) {
   const Job parent = rows.state().jobs.at(number);
   std::map<JobId, JobId> made;  // by the child that each does again
   for (const Redo& redo : parent.redo) {
-    Job child;
+    Job child = child_of(parent, redo);
     child.number = rows.state().last_job + 1;
-    child.kind = redo.kind;
-    child.environment = parent.environment;
-    child.deployment = redo.deployment;
-    child.principal = parent.principal;
-    child.step_time_limit = parent.step_time_limit;
-    child.parent = number;
-    child.retry_of = redo.job;
-    child.release_query = redo.release;
-    child.expected_sha256 = redo.sha256;
     if (child.kind == JobKind::destroy) child.stages = {"deploy"};
     for (const JobId needed : redo.after) {
       if (made.contains(needed)) child.after.push_back(made.at(needed));
     }
     made[redo.job] = child.number;
     log(parent, "info", announcement({redo.deployment, "retry", {}, {}, {}}, redo.kind, redo.release), section);
-    rows.edit(number).children.push_back(child.number);
-    children[number].insert(child.number);
-    add_job(std::move(child));
+    add_child(std::move(child));
   }
 }
 

@@ -351,6 +351,7 @@ struct Core::Impl {
   JobId make_child(JobId number, const protocol::PlannedChange& change, const DesiredVersion* desired,
                    std::vector<JobId> after);
   void log_skipped(JobId number, const protocol::PlannedChange& change);
+  void add_child(Job child);
   void child_settled(const Job& child);
   void finish_converge(JobId number);
 
@@ -434,6 +435,10 @@ inline bool is_set(const Job& job) { return job.kind == JobKind::promote && job.
 inline bool makes_jobs(const Job& job) { return job.kind == JobKind::converge || is_set(job); }
 /// Whether a converge makes a job of it.
 bool is_acting(const protocol::PlannedChange& change);
+/// One of a job's own: does what `redo` says, for whoever asked for the parent.
+Job child_of(const Job& parent, const Redo& redo);
+/// What a status `running_*` becomes when nobody runs it any more.
+state::StatusCode failure_code(state::StatusCode running);
 Error moved_since(const Job& job);
 /// Of plans that start together, in their order.
 std::string id_of_set(const std::vector<std::string>& ids);

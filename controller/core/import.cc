@@ -71,22 +71,7 @@ Result<> check_nothing_hidden(const state::EnvironmentState& whole) {
 }
 
 /// Nobody runs it here.
-StatusCode settled(StatusCode code) {
-  switch (code) {
-    case StatusCode::running_pre_step:
-    case StatusCode::running_main_step:
-    case StatusCode::running_post_step:
-      return StatusCode::failure;
-    case StatusCode::running_test_step:
-      return StatusCode::test_failure;
-    case StatusCode::running_pre_destroy_step:
-    case StatusCode::running_main_destroy_step:
-    case StatusCode::running_post_destroy_step:
-      return StatusCode::destroy_failure;
-    default:
-      return code;
-  }
-}
+StatusCode settled(StatusCode code) { return is_running(code) ? failure_code(code) : code; }
 
 /// Codes that a deployment has only after its release was brought up well.
 bool has_run_well(StatusCode code) {

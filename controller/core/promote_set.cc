@@ -72,17 +72,9 @@ void Core::Impl::begin_set(JobId number) {
   const Job parent = rows.state().jobs.at(number);
   std::vector<Job> made;
   for (const Redo& redo : parent.redo) {
-    Job child;
-    child.kind = JobKind::promote;
-    child.environment = parent.environment;
-    child.deployment = child.from_deployment = redo.deployment;
+    Job child = child_of(parent, redo);
     child.from_environment = parent.from_environment;
-    child.principal = parent.principal;
-    child.step_time_limit = parent.step_time_limit;
-    child.parent = number;
-    child.retry_of = redo.job;
-    child.release_query = redo.release;
-    child.expected_sha256 = redo.sha256;
+    child.from_deployment = redo.deployment;
     const bool is_there =
         find_stage(rows.state(), {child.from_environment, child.from_deployment}, "deploy") != nullptr;
     if (!parent.with_inputs.empty() && !is_there) {  // a retry, and its source is gone
@@ -102,9 +94,7 @@ void Core::Impl::begin_set(JobId number) {
     log(parent, "info",
         fmt::format("Promoting {} from {} to {}.", child.release_query, child.from_environment, child.environment),
         section);
-    rows.edit(number).children.push_back(child.number);
-    children[number].insert(child.number);
-    add_job(std::move(child));
+    add_child(std::move(child));
   }
 }
 

@@ -25,6 +25,17 @@ std::vector<std::string> inputs_spoken_of(const Value& value) {
   return inputs;
 }
 
+/// "upgraded" …: what this deploy means beside what ran before.
+std::string_view deployed_word(const std::optional<state::DeployedRelease>& before, const std::string& version) {
+  if (!before) return "deployed";
+  Result<release::Version> old_one = release::Version::parse(before->version);
+  Result<release::Version> new_one = release::Version::parse(version);
+  if (!old_one || !new_one || old_one.value() == new_one.value()) return "deployed";
+  return old_one.value() < new_one.value() ? "upgraded" : "rolledback";
+}
+
+}  // namespace
+
 StatusCode failure_code(StatusCode running) {
   switch (running) {
     case StatusCode::running_test_step:
@@ -37,17 +48,6 @@ StatusCode failure_code(StatusCode running) {
       return StatusCode::failure;
   }
 }
-
-/// "upgraded" …: what this deploy means beside what ran before.
-std::string_view deployed_word(const std::optional<state::DeployedRelease>& before, const std::string& version) {
-  if (!before) return "deployed";
-  Result<release::Version> old_one = release::Version::parse(before->version);
-  Result<release::Version> new_one = release::Version::parse(version);
-  if (!old_one || !new_one || old_one.value() == new_one.value()) return "deployed";
-  return old_one.value() < new_one.value() ? "upgraded" : "rolledback";
-}
-
-}  // namespace
 
 bool rolls_out(const Job& job) {
   return job.kind == JobKind::deploy || job.kind == JobKind::promote || job.kind == JobKind::build ||
