@@ -69,7 +69,9 @@ Result<const DeploymentChange*> find_rollback(const state::Deployment& deploymen
                              deployment));
   }
   const state::StageRecord* stage = deploy_stage(deployment);
-  const bool runs_well = stage && stage->status.code != state::StatusCode::failure;
+  // What failed its smoke tests runs, and is what people go back from; what was destroyed does not.
+  const bool runs_well = stage && stage->last_ok && stage->status.code != state::StatusCode::failure &&
+                         stage->status.code != state::StatusCode::destroy_failure;
   auto at = newest_first.begin();
   // A rollback that failed is tried again.
   const auto tried = std::ranges::find_if(

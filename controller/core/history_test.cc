@@ -134,6 +134,31 @@ TEST_F(HistoryTest, AFailedRollbackIsTriedAgain) {
   EXPECT_EQ(h.job(h.submit(rollback())).release, "qq/app-v1.0");
 }
 
+TEST_F(HistoryTest, WhatWasDestroyedComesBackAsItWas) {
+  for (const char* id : {"qq/app-v1.0", "qq/app-v2.0"}) deploy(id);
+  Submit destroy;
+  destroy.kind = JobKind::destroy;
+  destroy.environment = "stage";
+  destroy.deployment = "qq/app";
+  h.submit(destroy);
+  EXPECT_EQ(h.status("qq/app"), "empty");
+  EXPECT_EQ(h.job(h.submit(rollback())).release, "qq/app-v2.0");
+}
+
+TEST_F(HistoryTest, WhatFailedItsSmokeTestsIsGoneBackFrom) {
+  h.releases["qq/app-v2.0"].metadata.stages["smoke"].script = "smoke.sh";
+  for (const char* id : {"qq/app-v1.0", "qq/app-v2.0"}) deploy(id);
+  Submit smoke;
+  smoke.kind = JobKind::smoke;
+  smoke.environment = "stage";
+  smoke.deployment = "qq/app";
+  agent->outcome = protocol::TaskOutcome::failed;
+  h.submit(smoke);
+  EXPECT_EQ(h.status("qq/app"), "test_failure");
+  agent->outcome = protocol::TaskOutcome::ok;
+  EXPECT_EQ(h.job(h.submit(rollback())).release, "qq/app-v1.0");
+}
+
 TEST_F(HistoryTest, ANamedChange) {
   for (const char* id : {"qq/app-v1.0", "qq/app-v2.0", "qq/app-v3.0"}) deploy(id);
   EXPECT_EQ(h.job(h.submit(rollback(changes()[0].sequence))).release, "qq/app-v1.0");
