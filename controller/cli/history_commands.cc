@@ -30,8 +30,6 @@ Result<> need_deployment(const HistoryFlags& flags) {
               "Name it with -d; `escape state list-deployments` shows the names.");
 }
 
-std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
-
 std::string note_of(const protocol::ChangeView& change) {
   std::string note = change.note;
   if (change.back_to != 0) note = "back to " + std::to_string(change.back_to) + (note.empty() ? "" : "; " + note);

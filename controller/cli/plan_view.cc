@@ -14,8 +14,6 @@ constexpr std::string_view id_prefix = "plan-";
 constexpr std::size_t id_digits = 16;
 constexpr std::size_t shown_digits = 12;
 
-std::string or_dash(std::string text) { return text.empty() ? "-" : text; }
-
 std::string digest_of(const protocol::PlannedDeployment& one) {
   const std::string from = one.from_sha256.substr(0, shown_digits);
   const std::string to = one.to_sha256.substr(0, shown_digits);
@@ -54,7 +52,8 @@ std::string plan_text(const protocol::reply::Plan& plan) {
     for (const protocol::PlannedInput& input : one.inputs)
       inputs += "  " + one.deployment + "  " + line_of(input) + "\n";
     for (const auto& [variable, provider] : one.providers) {
-      providers += "  " + one.deployment + "  " + variable + " from " + provider + "\n";
+      providers.append("  ").append(one.deployment).append("  ").append(variable);
+      providers.append(" from ").append(provider).append("\n");
     }
   }
   std::string text = table.text();

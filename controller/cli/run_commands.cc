@@ -90,9 +90,8 @@ Result<int> converge(Invocation& run, const RunFlags& flags) {
     return code;
   }
   Table table({"DEPLOYMENT", "ACTION", "FROM", "TO", "REASON"});
-  const auto version = [](const std::string& text) { return text.empty() ? std::string("-") : text; };
   for (const protocol::PlannedChange& change : plan.changes) {
-    table.add({change.deployment, change.action, version(change.from), version(change.to), change.reason});
+    table.add({change.deployment, change.action, or_dash(change.from), or_dash(change.to), change.reason});
   }
   run.console().out(table.empty() ? "The environment " + flags.environment + " holds no deployments.\n" : table.text());
   if (has_changes && !plan.id.empty()) {

@@ -212,6 +212,8 @@ Value to_json_view(const protocol::reply::Imported& imported) {
                        {"dry_run", imported.dry_run}};
 }
 
+std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
+
 void print_json(Invocation& run, const Value& value) {
   run.console().out(codec::to_json(value, codec::JsonStyle::indented) + "\n");
 }

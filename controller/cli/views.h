@@ -30,6 +30,8 @@ Value list_of(const std::vector<View>& views) {
   return list;
 }
 
+/// "-" for a cell with nothing in it.
+std::string or_dash(const std::string& text);
 /// Indented, on stdout.
 void print_json(Invocation& run, const Value& value);
 

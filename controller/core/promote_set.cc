@@ -130,6 +130,7 @@ Result<> Core::Impl::check_set(JobId number) {
   const Job& set = rows.state().jobs.at(number);
   if (set.plan.empty()) return ok();
   std::vector<std::string> ids;
+  ids.reserve(set.children.size());
   for (const JobId child : set.children) ids.push_back(fingerprint(rows.state().jobs.at(child)));
   if (id_of_set(ids) == set.plan) return ok();
   return fail(moved_since(set));
