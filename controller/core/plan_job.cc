@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controller/core/engine.h"
+#include "controller/core/shown_state.h"
 #include "shared/base/sha256.h"
 #include "shared/base/text.h"
 #include "shared/codec/codec.h"
@@ -14,7 +15,6 @@ using protocol::PlannedDeployment;
 using protocol::PlannedInput;
 using state::StatusCode;
 
-constexpr const char* hidden = "********";
 constexpr std::size_t id_digits = 16;
 
 Value::List texts(const std::vector<std::string>& all) { return {all.begin(), all.end()}; }
@@ -92,7 +92,7 @@ class Secrets {
         names_.contains(id) || std::ranges::any_of(values_, [&](const std::string& secret) {
           return text == secret || (secret.size() >= shortest_secret && text.find(secret) != std::string::npos);
         });
-    return is_hidden ? hidden : text;
+    return is_hidden ? std::string(hidden_value) : text;
   }
 
  private:
@@ -120,7 +120,8 @@ std::vector<PlannedInput> changes_between(const release::Metadata& metadata, con
   }
   for (const auto& [id, value] : before) {
     if (std::ranges::find(metadata.inputs, id, &release::Variable::id) != metadata.inputs.end()) continue;
-    planned.push_back({id, hidden, "", "unset"});  // whether it was sensitive, the release that declared it knew
+    planned.push_back(
+        {id, std::string(hidden_value), "", "unset"});  // whether it was sensitive, the release that declared it knew
   }
   return planned;
 }

@@ -25,6 +25,12 @@ std::vector<std::string> inputs_spoken_of(const Value& value) {
   return inputs;
 }
 
+/// That very release, with those providers, and nothing failed since.
+bool runs_well(const state::StageRecord& stage, const state::DeployedRelease& wanted, const Unit& unit) {
+  return stage.status.code == StatusCode::ok && stage.last_ok == wanted && !wanted.sha256.empty() &&
+         stage.release == wanted && stage.providers == unit.providers;
+}
+
 /// "upgraded" …: what this deploy means beside what ran before.
 std::string_view deployed_word(const std::optional<state::DeployedRelease>& before, const std::string& version) {
   if (!before) return "deployed";
@@ -202,8 +208,7 @@ bool Core::Impl::may_be_left_alone(const Job& job, std::uint32_t unit, const std
   if (!stage) return false;
   const state::DeployedRelease wanted = release_of(job, unit);
   const bool is_opened = stage->job == job.number && stage->status.code == StatusCode::running_pre_step;
-  const bool ran_well = stage->status.code == StatusCode::ok && stage->last_ok == wanted && !wanted.sha256.empty() &&
-                        stage->release == wanted && stage->providers == one.providers;
+  const bool ran_well = runs_well(*stage, wanted, one);
   if (is_opened ? std::ranges::find(job.unchanged, unit) == job.unchanged.end() : !ran_well) return false;
   for (std::uint32_t below = 1; below < all.units.size(); ++below) {
     const Unit& other = all.units[below];
@@ -252,10 +257,7 @@ Result<> Core::Impl::open(JobId number, const Step& step) {
   const Job& job = *find_live(number);
   const Unit& unit = expansion_of(number).units[step.unit];
   state::StageRecord& stage = *find_or_make_stage(key_of(job, unit), step.stage);
-  const bool ran_well = stage.status.code == StatusCode::ok && stage.last_ok == release_of(job, step.unit) &&
-                        !stage.last_ok->sha256.empty() && stage.release == *stage.last_ok &&
-                        stage.providers == unit.providers;
-  if (ran_well) rows.edit(number).unchanged.push_back(step.unit);
+  if (runs_well(stage, release_of(job, step.unit), unit)) rows.edit(number).unchanged.push_back(step.unit);
   if (stage.status.code != StatusCode::pending) go(stage, StatusCode::pending, job);
   go(stage, StatusCode::running_pre_step, job);
   stage.release = release_of(job, step.unit);
