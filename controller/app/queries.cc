@@ -48,12 +48,6 @@ protocol::TaskView task_view(const Task& task, const QueryContext& context) {
           .deployment = task.deployment};
 }
 
-bool is_unknown(const Job& job, const State& state) {
-  if (job.phase != JobPhase::running) return false;
-  auto task = state.tasks.find({job.number, job.current});
-  return task != state.tasks.end() && task->second.phase == TaskPhase::unknown;
-}
-
 /// A converge is unknown when nothing that it waits for can go on.
 bool waits_for_unknown(const Job& job, const State& state) {
   bool has_unknown = false;

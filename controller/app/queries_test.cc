@@ -32,6 +32,7 @@ class QueriesTest : public ::testing::Test {
     task.phase = phase;
     save(task);
     state.tasks[id] = task;
+    if (phase != TaskPhase::settled) jobs_.at(id.job).at.push_back(id.index);
   }
   void save(const Change& change) {
     std::vector<store::Write> batch;

@@ -92,6 +92,16 @@ Result<int> run_found(const Command& command, Words words, Invocation& invocatio
   return parsed.action(invocation);
 }
 
+Result<int> print_version(Words words, Invocation& invocation) {
+  Syntax syntax("version", "Print the version");
+  add_global_flags(syntax, invocation.globals());
+  if (!words.verb.empty()) words.rest.insert(words.rest.begin(), words.verb);
+  if (words.wants_help) words.rest.emplace_back("--help");
+  TRY(const Syntax::Parsed parsed, syntax.parse(words.rest));
+  invocation.console().out(parsed.help.empty() ? "Escape v" ESCAPE_VERSION "\n" : parsed.help);
+  return 0;
+}
+
 Result<int> dispatch(const std::vector<std::string>& arguments, Invocation& invocation) {
   TRY(Words words, find_words(arguments));
   Console& console = invocation.console();
@@ -99,10 +109,7 @@ Result<int> dispatch(const std::vector<std::string>& arguments, Invocation& invo
     console.out(root_help());
     return 0;
   }
-  if (words.noun == "version") {
-    console.out("Escape v" ESCAPE_VERSION "\n");
-    return 0;
-  }
+  if (words.noun == "version") return print_version(std::move(words), invocation);
   if (is_group(words.noun) && words.verb.empty()) {
     console.out(group_help(words.noun));
     return 0;

@@ -99,6 +99,8 @@ TEST(Program, HelpGoesToStdoutAndIsFine) {
   EXPECT_EQ(cli.run({"version"}), 0);
   EXPECT_EQ(cli.console.printed, "Escape v" ESCAPE_VERSION "\n");
   EXPECT_EQ(cli.console.told, "");
+  EXPECT_EQ(cli.run({"version", "--nope"}), 64);
+  EXPECT_EQ(cli.run({"version", "again"}), 64);
 }
 
 TEST(Deploy, SubmitsWhatWasTypedAndShowsTheLog) {

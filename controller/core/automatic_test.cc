@@ -173,6 +173,19 @@ TEST_F(AutomaticTest, what_cannot_begin_backs_off_too) {
   EXPECT_EQ(h.status("one"), "ok") << "the provider is there: no need to wait";
 }
 
+TEST_F(AutomaticTest, what_failed_before_and_cannot_begin_any_more_backs_off_further_each_time) {
+  agent->outcome = TaskOutcome::failed;
+  apply({{"one", "pp/aa-v1"}});
+  ASSERT_EQ(h.status("one"), "failure");
+  h.releases["pp/aa-v2"].metadata.consumes = {{.name = "kube", .variable = "kube"}};
+  apply({{"one", "pp/aa-v2"}});
+  const JobId before = h.state().last_job;
+  wait(20min);
+  EXPECT_THAT(h.job(h.state().last_job).message, HasSubstr("Missing provider of type 'kube'"));
+  EXPECT_LT(h.state().last_job - before, 2u * 12) << "each with the converge that made it";
+  EXPECT_GE(h.stage("one").status.tried, 6);
+}
+
 TEST_F(AutomaticTest, a_release_that_is_not_there_makes_no_job) {
   apply({{"one", "pp/zz-v1"}});
   wait(20min);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controller/core/engine.h"
+#include "shared/base/text.h"
 
 namespace escape::controller {
 
@@ -22,7 +23,7 @@ Result<protocol::Reply> Core::Impl::cancel(const Principal& by, JobId number) {
   const Job* job = find_live(number);
   if (!job) return fail(ErrorKind::conflict, fmt::format("Job {} has already ended.", number));
   TRYV(check_may_act(by, job->environment, "cancel jobs"));
-  if (job->failure) {
+  if (is_unwinding(*job)) {
     return protocol::Reply(protocol::reply::Done{
         fmt::format("Job {} has failed and deactivates its providers; it ends by itself.", number)});
   }
@@ -47,31 +48,42 @@ std::string Core::Impl::cancel_live(JobId number, const std::string& by) {
     if (!find_live(number)) return fmt::format("Job {} is cancelled.", number);
     return fmt::format("Job {} is being cancelled: what has started on agents is told to stop.", number);
   }
-  auto found = rows.state().tasks.find({number, job.current});
-  const bool may_run = job.phase == JobPhase::running && found != rows.state().tasks.end() && found->second.was_sent &&
-                       found->second.phase != TaskPhase::settled;
-  if (!may_run) {
+  if (job.at.empty()) {
     cancel_now(number);
     return fmt::format("Job {} is cancelled.", number);
   }
-  const Task& task = found->second;
-  if (has_gone(task.agent)) {
-    const TaskId id = task.id;
-    interrupt(id, Interruption::command_gone, "the command that ran it has gone, and the job was cancelled by " + by);
-    return fmt::format(
-        "Job {} is cancelled; the command that ran its step {} has gone, so nobody knows how far it got.", number,
-        rows.state().tasks.at(id).step);
+  withdraw_unsent(number);
+  std::vector<TaskId> sent;
+  std::vector<std::string> names;
+  for (const std::uint32_t index : job.at) {
+    sent.push_back({number, index});
+    names.push_back(name_of_step(sent.back()));
   }
-  if (session_of(task.agent) == 0) {
-    job.message = fmt::format("Cancelled by {}; agent {} is out of reach and is told when it returns.", by, task.agent);
+  if (sent.empty()) {
+    advance(number);
+    return fmt::format("Job {} is cancelled.", number);
+  }
+  const std::string steps = fmt::format("step{} {}", names.size() == 1 ? "" : "s", escape::join(names, ", "));
+  const AgentId agent = rows.state().tasks.at(sent.front()).agent;  // all steps of a job run on one
+  if (has_gone(agent)) {
+    for (const TaskId id : sent) {
+      interrupt(id, Interruption::command_gone, "the command that ran it has gone, and the job was cancelled by " + by);
+    }
+    return fmt::format("Job {} is cancelled; the command that ran its {} has gone, so nobody knows how far it got.",
+                       number, steps);
+  }
+  if (session_of(agent) == 0) {
+    job.message = fmt::format("Cancelled by {}; agent {} is out of reach and is told when it returns.", by, agent);
     log(job, "warn", job.message);
     return fmt::format("Job {} will be cancelled when agent {} returns; until then its script may be running.", number,
-                       task.agent);
+                       agent);
   }
-  job.message = fmt::format("Cancelled by {}; step {} on agent {} is told to stop.", by, task.step, task.agent);
+  job.message = fmt::format("Cancelled by {}; {} on agent {} {} told to stop.", by, steps, agent,
+                            names.size() == 1 ? "is" : "are");
   log(job, "warn", job.message);
-  send_cancel(task);
-  return fmt::format("Job {} is being cancelled: step {} on agent {} is told to stop.", number, task.step, task.agent);
+  for (const TaskId id : sent) send_cancel(rows.state().tasks.at(id));
+  return fmt::format("Job {} is being cancelled: {} on agent {} {} told to stop.", number, steps, agent,
+                     names.size() == 1 ? "is" : "are");
 }
 
 /// A process of a workspace that is out of reach may never return, and no administrator can remove it as an agent: its

@@ -242,8 +242,10 @@ void Core::Impl::child_settled(const Job& child) {
   const state::StageRecord* stage = find_stage(rows.state(), deployment_of(child), "deploy");
   const bool is_failed = child.outcome == JobOutcome::failed || child.outcome == JobOutcome::interrupted;
   if (is_failed && parent.kind == JobKind::converge && stage && is_error(stage->status.code)) {
+    // One that never began has taken nothing of the tries before it along.
+    const int before = stage->job == child.number ? child.tried : stage->status.tried;
     state::Status& status = rows.edit_deployment(deployment_of(child)).stages["deploy"].status;
-    status.tried = child.tried + 1;
+    status.tried = before + 1;
     const Millis delay = retry_delay(status.tried, child.number, child.deployment);
     status.try_again_at = now.wall + delay;
     log(parent, "info", fmt::format("Marking deployment {} to retry in {}.", child.deployment, to_short_text(delay)),

@@ -34,8 +34,10 @@ Core::Impl::Impl(State state, Settings s) : settings(std::move(s)), rows(std::mo
   for (const auto& [name, principal] : known.principals) principal_by_key[principal.key] = name;
   for (const auto& [number, job] : known.jobs) {
     if (job.parent != 0) children[job.parent].insert(number);
-    auto task = known.tasks.find({number, job.current});
-    if (task != known.tasks.end() && !task->second.agent.empty()) work[task->second.agent].insert(task->first);
+    for (const std::uint32_t index : job.at) {
+      const Task& task = known.tasks.at({number, index});
+      if (!task.agent.empty()) work[task.agent].insert(task.id);
+    }
   }
 }
 
@@ -177,13 +179,15 @@ void Core::Impl::on_input(const input::Started&) {
       begin(number);
       continue;
     }
-    const TaskId current{number, job->current};
-    auto task = rows.state().tasks.find(current);
-    if (task == rows.state().tasks.end()) continue;
-    if (task->second.phase == TaskPhase::planned) {
-      dispatch(current);
-    } else if (task->second.phase != TaskPhase::unknown) {  // which waits for its agent or a person, without a limit
-      wait_for_agent(current);
+    for (const std::uint32_t index : std::vector(job->at)) {
+      const TaskId id{number, index};
+      const TaskPhase phase = rows.state().tasks.at(id).phase;
+      if (phase == TaskPhase::planned) {
+        dispatch(id);
+      } else if (phase != TaskPhase::unknown && phase != TaskPhase::skipped) {
+        // An unknown one waits for its agent or a person, without a limit.
+        wait_for_agent(id);
+      }
     }
   }
 }

@@ -65,7 +65,7 @@ std::optional<AgentId> Core::Impl::choose_agent(const Job& job) const {
 
 /// Of the job's last step that an agent had.
 std::optional<AgentId> Core::Impl::agent_so_far(const Job& job) const {
-  for (std::uint32_t index = std::min(job.current + 1, job.task_count); index-- > 0;) {
+  for (std::uint32_t index = job.task_count; index-- > 0;) {
     auto task = rows.state().tasks.find({job.number, index});
     if (task != rows.state().tasks.end() && task->second.was_sent) return task->second.agent;
   }
@@ -98,7 +98,7 @@ void Core::Impl::unbind(TaskId id) {
 void Core::Impl::dispatch(TaskId id) {
   const Job& job = rows.state().jobs.at(id.job);
   const std::optional<AgentId> agent = choose_agent(job);
-  if (!agent && job.workspace.empty()) return fail_job(id.job, check_has_agent(job).error());
+  if (!agent && job.workspace.empty()) return fail_step(id, check_has_agent(job).error());
   if (!agent) {
     unbind(id);
     rows.edit(id).agent.clear();
@@ -130,10 +130,13 @@ Result<> Core::Impl::fill_task(Task& task) {
   static const state::StageRecord nothing;
   const state::StageRecord& stage = surroundings.record ? *surroundings.record : nothing;
   static const std::map<std::string, std::string> none;
+  const auto below = job.previous_below.find(unit.deployment);
+  const std::map<std::string, std::string>& previous = step.unit == 0                      ? job.previous_variables
+                                                       : below == job.previous_below.end() ? none
+                                                                                           : below->second;
   const bool is_of_provider = step.part == Part::activate || step.part == Part::deactivate;
   const bool has_previous = !is_of_provider && step.part != Part::errand;
-  task.variables =
-      variables_for(metadata, stage, has_previous ? job.previous_variables : none, sees_outputs(step.part));
+  task.variables = variables_for(metadata, stage, has_previous ? previous : none, sees_outputs(step.part));
   if (writes_outputs_file(step.part) && step.part != Part::main) task.outputs_before = stage.calculated_outputs;
   Value::Object globals = expression_globals(metadata, scope_of(step), surroundings);
   if (step.part == Part::errand) {
@@ -292,14 +295,13 @@ void Core::Impl::offer(TaskId id, SessionId session) {
   cancel_timers(id);
   if (const protocol::Offer made = offer_of(rows.state().tasks.at(id)); !rows.state().tasks.at(id).was_sent) {
     if (Result<> able = check_abilities(rows.state().tasks.at(id).agent, made); !able) {
-      return fail_job(id.job, able.error());
+      return fail_step(id, able.error());
     }
   }
   Task& task = rows.edit(id);
-  const bool is_again = task.was_sent;
   task.phase = TaskPhase::offered;
   task.was_sent = true;
-  if (!is_again || !rows.state().jobs.at(id.job).message.empty()) {
+  if (!rows.state().jobs.at(id.job).message.empty() && !rows.state().jobs.at(id.job).failure) {
     rows.edit(id.job).message.clear();
     rows.edit(id.job).hint.clear();
   }
@@ -343,7 +345,7 @@ void Core::Impl::give_notice(TaskId id) {
   if (!job) return;
   const std::string text = "Waiting for " + describe_wait(*job, rows.state().tasks.at(id));
   rows.edit(id.job).message = text;
-  log(*job, "warn", text + ".");
+  log_at(*job, id.index, "warn", text + ".");
 }
 
 void Core::Impl::stop_waiting(TaskId id) {
@@ -352,19 +354,19 @@ void Core::Impl::stop_waiting(TaskId id) {
   const Task& task = rows.state().tasks.at(id);
   if (task.was_sent) return mark_unknown(id);
   if (!job->workspace.empty()) {
-    return fail_job(id.job, {ErrorKind::unreachable,
-                             fmt::format("The command that works in {} is gone; step {} was not started.",
-                                         job->workspace, task.step),
-                             "Run the command again.",
-                             {}});
+    return fail_step(
+        id, {ErrorKind::unreachable,
+             fmt::format("The command that works in {} is gone; step {} was not started.", job->workspace, task.step),
+             "Run the command again.",
+             {}});
   }
-  fail_job(id.job,
-           {ErrorKind::unreachable,
-            fmt::format("No answer from {}; step {} was not started.", describe_wait(*job, task), task.step),
-            fmt::format("Start escape-agent on that host, or remove the agent with `escape agents remove {}` so that "
-                        "another one of the environment takes over.",
-                        task.agent),
-            {}});
+  fail_step(id,
+            {ErrorKind::unreachable,
+             fmt::format("No answer from {}; step {} was not started.", describe_wait(*job, task), task.step),
+             fmt::format("Start escape-agent on that host, or remove the agent with `escape agents remove {}` so that "
+                         "another one of the environment takes over.",
+                         task.agent),
+             {}});
 }
 
 void Core::Impl::say_again(TaskId id) {

@@ -142,9 +142,9 @@ struct Core::Impl {
   void aim_at_deployed(JobId number);
   void resolve(const Job& job);
   void take_digest(const Job& job);
-  void log_next_part(const Job& job);
+  void log_next_part(const Job& job, std::uint32_t index);
   void succeed(JobId number);
-  void fail_job(JobId number, Error error, std::string_view last_output = {});
+  void fail_job(JobId number, const Error& error);
   void settle_failed(JobId number);
   bool is_within_reach(const Job& job) const;
   void cancel_now(JobId number);
@@ -200,10 +200,23 @@ struct Core::Impl {
   ValueFiles files_of(const Job& job, const Unit& unit) const;
   FileTexts known_files(const Job& job, const ValueFiles& files) const;
 
-  // steps.cc: a stage's record while its scripts run
+  // advance.cc: which steps come next, several at once, and what a failure leaves to do
+  std::optional<std::uint32_t> next_step(const Job& job);
   void advance(JobId number);
+  void take_step(JobId number, std::uint32_t index);
+  void step_done(JobId number, std::uint32_t index);
   void begin_task(TaskId id);
+  void withdraw(TaskId id);
+  void withdraw_unsent(JobId number);
+  bool is_worked_on(TaskId id) const;
+  void fail_step(TaskId id, Error error, std::string_view last_output = {});
+  void tell_others_run(JobId number, std::uint32_t failed);
+  std::string name_of_step(TaskId id);
+  void wind_up(JobId number);
   void unwind(JobId number);
+  void take_as_done(JobId number, const std::optional<std::set<std::uint32_t>>& lines);
+
+  // steps.cc: a stage's record while its scripts run
   state::StageRecord* find_or_make_stage(const DeploymentKey& key, const std::string& stage);
   state::DeployedRelease release_of(const Job& job, std::uint32_t unit);
   Result<> open(JobId number, const Step& step);
@@ -212,18 +225,17 @@ struct Core::Impl {
   /// run; null: such a one is an error.
   Result<Value::Object> map_inputs(const Job& job, std::uint32_t unit, const std::string& stage,
                                    std::set<std::string>* later, FileTexts& named);
-  void announce(const Job& job, const Step& step);
-  void announce_end(const Job& job, const Step& step);
-  Result<> enter(JobId number, const Step& step);
-  Result<> leave(JobId number, const Step& step, const Task* task);
+  void announce(const Job& job, std::uint32_t index);
+  void announce_end(const Job& job, std::uint32_t index);
+  Result<> enter(JobId number, std::uint32_t index);
+  Result<> leave(JobId number, std::uint32_t index, const Task* task);
   Result<> calculate(JobId number, const Step& step);
-  bool is_left_alone(JobId number, const Step& step);
+  bool is_left_alone(JobId number, std::uint32_t index);
   bool may_be_left_alone(const Job& job, std::uint32_t unit, const std::string& stage);
-  void leave_alone(JobId number, std::uint32_t unit, const Step& step);
+  void leave_alone(JobId number, std::uint32_t index);
   void finish_stage(JobId number, const Step& step);
   void finish_destroy(JobId number, const Step& step);
-  void take_as_done(JobId number);
-  void mark_failed(const Job& job, const std::string& why, bool is_cut_off);
+  void mark_failed(const Job& job, const std::string& why, bool is_cut_off, std::optional<std::uint32_t> line);
   void go(state::StageRecord& stage, state::StatusCode to, const Job& job, std::string data = {});
   void tell_deployed(const Job& job, const Step& step, const std::optional<state::DeployedRelease>& before);
 
@@ -276,6 +288,7 @@ struct Core::Impl {
   // resolve.cc: a person's word about a task that is unknown, and what its agent tells later
   Result<protocol::Reply> resolve_job(const Principal& by, const protocol::request::ResolveJob& asked);
   Result<const Job*> find_resolvable(const Principal& by, JobId number) const;
+  void vouch_for(JobId number, const std::vector<Task>& settled);
   void add_stray(const Task& task);
   StrayTask* find_stray(const AgentId& agent, TaskId task, Attempt attempt);
   void tell_stray(const AgentId& agent, const StrayTask& stray, std::string_view outcome, int exit_status,
@@ -378,7 +391,9 @@ struct Core::Impl {
   // job_log.cc
   void log(const Job& job, std::string_view level, std::string text, std::vector<std::string> sections);
   void log(const Job& job, std::string_view level, std::string text);
+  void log_at(const Job& job, std::uint32_t index, std::string_view level, std::string text);
   std::vector<std::string> sections_of(const Job& job);
+  std::vector<std::string> sections_at(const Job& job, std::uint32_t index);
 
   Settings settings;
   Recorder rows;
@@ -393,14 +408,14 @@ struct Core::Impl {
   std::map<std::string, AgentId> agent_by_key;
   std::map<std::string, std::string> principal_by_key;
   std::map<std::string, std::set<AgentId>> agents_of;  ///< by environment
-  std::map<AgentId, std::set<TaskId>> work;   ///< current tasks of unsettled jobs, by the agent they are bound to
-  std::set<TaskId> unbound;                   ///< tasks of workspace jobs whose process has not joined yet
-  std::map<JobId, std::set<JobId>> children;  ///< unsettled, by converge job
-  std::map<JobId, std::set<JobId>> ready;     ///< by set of promotions: those that wait for the others
-  std::map<JobId, Expansion> expansions;      ///< of unsettled jobs
-  std::map<JobId, Converging> converging;     ///< by the job, or by the look
-  std::map<std::string, Watch> watches;       ///< by environment
-  std::set<std::string> looks_wanted;         ///< environments
+  std::map<AgentId, std::set<TaskId>> work;            ///< what unsettled jobs are at, by the agent that it is bound to
+  std::set<TaskId> unbound;                            ///< tasks of workspace jobs whose process has not joined yet
+  std::map<JobId, std::set<JobId>> children;           ///< unsettled, by converge job
+  std::map<JobId, std::set<JobId>> ready;              ///< by set of promotions: those that wait for the others
+  std::map<JobId, Expansion> expansions;               ///< of unsettled jobs
+  std::map<JobId, Converging> converging;              ///< by the job, or by the look
+  std::map<std::string, Watch> watches;                ///< by environment
+  std::set<std::string> looks_wanted;                  ///< environments
   JobId last_look = 0;
   std::deque<JobId> to_start;
   bool only_plans = false;   ///< this is a copy that looks what a job would do: none gets as far as a script
@@ -443,8 +458,12 @@ Error moved_since(const Job& job);
 /// Of plans that start together, in their order.
 std::string id_of_set(const std::vector<std::string>& ids);
 bool rolls_out(const Job& job);
-/// Cancelled, and its current script is to stop; not what runs after it has failed.
-inline bool wants_stop(const Job& job) { return job.cancel_requested && !job.failure; }
+/// Whether the step needs nothing more of this job: it has run, passed or was left out.
+bool has_had_its_turn(const Job& job, std::uint32_t index);
+/// Failed, and nothing of it runs any more but deactivations of providers.
+inline bool is_unwinding(const Job& job) { return job.failure && !job.failure->waits_for_others; }
+/// Cancelled, and its scripts are to stop; not what runs after it has failed.
+inline bool wants_stop(const Job& job) { return job.cancel_requested && !is_unwinding(job); }
 /// How long until the next try after `tried` failures: e^tried seconds, a fifth more or less, at most five minutes.
 /// What failed together does not come back together: the share is drawn from the job that failed last and its
 /// deployment, so that the same history gives the same delay.

@@ -218,12 +218,10 @@ Result<protocol::Reply> Core::Impl::remove_agent(const Principal& by, const prot
   rows.remove_agent(agent.name);
   tell("agent.removed", by.name, {agent.environment, ""}, 0, {{"agent", agent.name}});
   for (TaskId id : bound) {
-    if (!find_live(id.job)) continue;
-    if (rows.state().tasks.at(id).was_sent) {
-      interrupt(id, Interruption::agent_removed, {});
-    } else {
-      dispatch(id);
-    }
+    if (is_worked_on(id) && rows.state().tasks.at(id).was_sent) interrupt(id, Interruption::agent_removed, {});
+  }
+  for (TaskId id : bound) {
+    if (is_worked_on(id) && !rows.state().tasks.at(id).was_sent) dispatch(id);
   }
   return protocol::Reply(protocol::reply::Done{fmt::format("Agent {} has been removed.", agent.name)});
 }

@@ -1,8 +1,11 @@
 #include "controller/core/expansion.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
+#include <utility>
 
+#include "shared/base/mutant.h"
 #include "shared/base/text.h"
 #include "shared/codec/domain.h"
 #include "shared/script/script.h"
@@ -23,6 +26,62 @@ std::vector<std::uint32_t> below(const std::vector<Unit>& units, std::uint32_t p
   return found;
 }
 
+void add_roots(const Value& value, std::set<std::string>& roots) {
+  for (const std::vector<std::string>& path : references_in(value)) roots.insert(path.front());
+}
+
+const Value::Object& mapping_of(const release::Dependency& dependency, release::Scope scope) {
+  return scope == release::Scope::build ? dependency.build_mapping : dependency.deploy_mapping;
+}
+
+/// The globals that its parent's plan names for it.
+std::set<std::string> needs_of(const release::Dependency& dependency, release::Scope scope) {
+  std::set<std::string> roots;
+  for (const auto& [id, value] : mapping_of(dependency, scope)) add_roots(value, roots);
+  for (const auto& [variable, text] : dependency.consumes) add_roots(text, roots);
+  return roots;
+}
+
+constexpr const char* any_global = "";
+
+/// Those, and the ones that the parent's inputs come from which it is given. `own`: its release; the compiler maps
+/// every input of the parent, also those that it never asks for.
+std::set<std::string> all_needs_of(const release::Dependency& dependency, const release::Metadata* own,
+                                   const release::Metadata& parent, release::Scope scope) {
+  std::set<std::string> roots, seen;
+  std::vector<std::vector<std::string>> open;
+  const auto look_at = [&](const Value& value) {
+    std::ranges::move(references_in(value), std::back_inserter(open));
+    // What it looks up is only known when it is evaluated.
+    const std::string* text = value.as_string();
+    if (text && text->find("env_lookup") != std::string::npos) roots.insert(any_global);
+  };
+  for (const Value::Object* mapping : {&dependency.mapping, &mapping_of(dependency, scope)}) {
+    for (const auto& [id, value] : *mapping) {
+      const bool is_asked = !own || std::ranges::find(own->inputs, id, &release::Variable::id) != own->inputs.end();
+      if (is_asked) look_at(value);
+    }
+  }
+  for (const auto& [variable, text] : dependency.consumes) look_at(text);
+  while (!open.empty()) {
+    const std::vector<std::string> path = std::move(open.back());
+    open.pop_back();
+    roots.insert(path.front());
+    if (path.size() < 3 || path[0] != "this" || path[1] != "inputs" || !seen.insert(path[2]).second) continue;
+    const auto input = std::ranges::find(parent.inputs, path[2], &release::Variable::id);
+    if (input == parent.inputs.end()) continue;
+    if (input->fallback) look_at(*input->fallback);
+    look_at(input->items);
+  }
+  return roots;
+}
+
+/// Where the steps of a unit lie, with those of what stands below it. Its first step is before all others of them, its
+/// last one behind.
+struct Span {
+  std::uint32_t first = 0, last = 0;
+};
+
 class StepList {
  public:
   explicit StepList(Expansion& expansion) : all_(expansion) {}
@@ -33,34 +92,42 @@ class StepList {
     const release::Scope scope = scope_of(unit, stage);
     const std::vector<std::uint32_t> dependencies = below(all_.units, unit, stage);
     const std::vector<Activation> activations = activations_of(unit, scope);
+    const std::uint32_t first = next();
+    line_ = unit;
     if (!dependencies.empty() || !activations.empty()) {
       add({stage, "open", StatusCode::running_pre_step, Part::open, kind, unit});
     }
-    for (const std::uint32_t dependency : dependencies) roll(dependency, stage, kind);
+    side_by_side(unit, dependencies, stage, kind);
+    const std::uint32_t own = next();
     const std::map<std::string, std::uint32_t> activated = activate(unit, activations, stage, kind);
     add({stage, "pre_" + word, StatusCode::running_pre_step, Part::pre, kind, unit});
     add({stage, word, StatusCode::running_main_step, Part::main, kind, unit});
     add({stage, "post_" + word, StatusCode::running_post_step, Part::post, kind, unit});
     deactivate(unit, activations, activated, stage, kind);
+    note_uses(unit, activations, {first, next() - 1}, {own, next() - 1});
   }
 
   void destroy(std::uint32_t unit, const std::string& stage, JobKind kind) {
     const release::Scope scope = scope_of(unit, stage);
     const std::vector<Activation> activations = activations_of(unit, scope);
+    const std::uint32_t first = next();
+    line_ = unit;
     const std::map<std::string, std::uint32_t> activated = activate(unit, activations, stage, kind);
     add({stage, "pre_destroy", StatusCode::running_pre_destroy_step, Part::pre_destroy, kind, unit});
     add({stage, "destroy", StatusCode::running_main_destroy_step, Part::destroy, kind, unit});
     add({stage, "post_destroy", StatusCode::running_post_destroy_step, Part::post_destroy, kind, unit});
     std::vector<std::uint32_t> dependencies = below(all_.units, unit, stage);
     std::ranges::reverse(dependencies);
-    for (const std::uint32_t dependency : dependencies) destroy(dependency, stage, kind);
+    side_by_side(unit, dependencies, stage, kind);
     if (!dependencies.empty()) {
       add({stage, "close", StatusCode::running_post_destroy_step, Part::close, kind, unit});
     }
     deactivate(unit, activations, activated, stage, kind);
+    note_uses(unit, activations, {first, next() - 1}, {first, next() - 1});
   }
 
   void test(const std::string& stage, JobKind kind) {
+    line_ = 0;
     add({stage, stage == "build" ? "test" : "smoke", StatusCode::running_test_step, Part::test, kind, 0});
   }
 
@@ -71,6 +138,21 @@ class StepList {
     deactivate(0, activations, activated, "deploy", JobKind::errand);
   }
 
+  /// Whoever works with a deployment is not beside anybody else who does: one's deactivation would take away what the
+  /// other one needs.
+  void keep_users_apart() {
+    if (is_mutant("use_a_provider_together")) return;
+    for (const auto& [deployment, uses] : uses_) {
+      for (const Use& earlier : uses) {
+        for (const Use& later : uses) {
+          if (earlier.span.last >= later.span.first || are_related(earlier.unit, later.unit)) continue;
+          std::vector<std::uint32_t>& after = all_.steps[later.span.first].after;
+          if (std::ranges::find(after, earlier.span.last) == after.end()) after.push_back(earlier.span.last);
+        }
+      }
+    }
+  }
+
  private:
   /// One provider of one consumer, with the providers that it needs itself.
   struct Activation {
@@ -78,8 +160,87 @@ class StepList {
     std::uint32_t provider = 0;
     std::vector<Activation> own;
   };
+  struct Use {
+    std::uint32_t unit = 0;
+    Span span;
+  };
 
-  void add(Step step) { all_.steps.push_back(std::move(step)); }
+  std::uint32_t next() const { return static_cast<std::uint32_t>(all_.steps.size()); }
+
+  /// It waits for the one before it, unless somebody has put others in its place.
+  void add(Step step) {
+    step.line = line_;
+    step.after = std::exchange(after_, {next()});
+    all_.steps.push_back(std::move(step));
+  }
+
+  /// The units below one, each behind those that it must wait for, and what comes next behind all of them.
+  void side_by_side(std::uint32_t unit, const std::vector<std::uint32_t>& units, const std::string& stage,
+                    JobKind kind) {
+    if (units.empty()) return;
+    const std::vector<std::uint32_t> before = after_;
+    const bool brings_up = kind != JobKind::destroy;
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> ends;  // unit, its last step
+    for (const std::uint32_t one : units) {
+      after_.clear();
+      for (const auto& [other, last] : ends) {
+        if (brings_up ? speaks_of(one, other, stage) : speaks_of(other, one, stage)) after_.push_back(last);
+      }
+      if (after_.empty()) after_ = before;
+      brings_up ? roll(one, stage, kind) : destroy(one, stage, kind);
+      ends.emplace_back(one, next() - 1);
+    }
+    after_.clear();
+    for (const auto& [other, last] : ends) after_.push_back(last);
+    line_ = unit;
+  }
+
+  /// Whether a dependency is given something of its sibling, or may be: of one that the plan no longer names nobody
+  /// knows.
+  bool speaks_of(std::uint32_t unit, std::uint32_t sibling, const std::string& stage) const {
+    const std::uint32_t parent = all_.units[unit].parent;
+    const release::Metadata* metadata = parent == 0 ? &all_.metadata_of(0) : all_.find(all_.units[parent].release);
+    const release::Dependency* one = metadata ? dependency_of(*metadata, unit) : nullptr;
+    const release::Dependency* other = metadata ? dependency_of(*metadata, sibling) : nullptr;
+    if (!one || !other) return true;
+    const std::set<std::string> needs =
+        all_needs_of(*one, all_.find(all_.units[unit].release), *metadata, scope_of(parent, stage));
+    const std::string id = canonical_id(other->release_id);
+    if (needs.contains(other->variable) || needs.contains(id) || needs.contains(any_global)) return true;
+    return std::ranges::any_of(metadata->variable_context, [&](const auto& alias) {
+      return needs.contains(alias.first) && (alias.second == other->variable || alias.second == id);
+    });
+  }
+
+  const release::Dependency* dependency_of(const release::Metadata& metadata, std::uint32_t unit) const {
+    const std::string& path = all_.units[unit].deployment;
+    const std::string name = path.substr(path.rfind(':') + 1);
+    const auto found = std::ranges::find(metadata.depends, name, name_below);
+    return found == metadata.depends.end() ? nullptr : &*found;
+  }
+
+  /// `own`: where its scripts run, and those of its providers around them.
+  void note_uses(std::uint32_t unit, const std::vector<Activation>& activations, Span whole, Span own) {
+    uses_[all_.units[unit].deployment].push_back({unit, whole});
+    std::set<std::string> providers;
+    add_providers(activations, providers);
+    for (const auto& [variable, deployment] : all_.units[unit].providers) providers.insert(deployment);
+    for (const std::string& provider : providers) uses_[provider].push_back({unit, own});
+  }
+  void add_providers(const std::vector<Activation>& activations, std::set<std::string>& deployments) const {
+    for (const Activation& one : activations) {
+      deployments.insert(all_.units[one.provider].deployment);
+      add_providers(one.own, deployments);
+    }
+  }
+
+  bool are_related(std::uint32_t one, std::uint32_t other) const {
+    return is_above(one, other) || is_above(other, one);
+  }
+  bool is_above(std::uint32_t above, std::uint32_t unit) const {
+    while (unit != above && unit != 0) unit = all_.units[unit].parent;
+    return unit == above;
+  }
 
   std::vector<Activation> activations_of(std::uint32_t unit, release::Scope scope) {
     std::set<std::string> under_way;
@@ -139,30 +300,24 @@ class StepList {
   }
 
   Expansion& all_;
+  std::uint32_t line_ = 0;
+  std::vector<std::uint32_t> after_;                ///< what the next step waits for
+  std::map<std::string, std::vector<Use>> uses_{};  ///< by deployment
 };
 
-/// Names of the globals that a value's expressions begin with.
-void add_roots(const Value& value, std::set<std::string>& roots) {
+}  // namespace
+
+std::vector<std::vector<std::string>> references_in(const Value& value) {
+  std::vector<std::vector<std::string>> found;
   if (const Value::List* list = value.as_list()) {
-    for (const Value& item : *list) add_roots(item, roots);
-    return;
+    for (const Value& item : *list) std::ranges::move(references_in(item), std::back_inserter(found));
+    return found;
   }
   const std::string* text = value.as_string();
-  if (!text || !script::is_expression(*text)) return;
+  if (!text || !script::is_expression(*text)) return found;
   const Result<script::Expression> expression = script::parse(*text);
-  if (!expression) return;
-  for (const std::vector<std::string>& path : script::references(expression.value())) roots.insert(path.front());
+  return expression ? script::references(expression.value()) : found;
 }
-
-std::set<std::string> needs_of(const release::Dependency& dependency, release::Scope scope) {
-  std::set<std::string> roots;
-  const Value::Object& mapping = scope == release::Scope::build ? dependency.build_mapping : dependency.deploy_mapping;
-  for (const auto& [id, value] : mapping) add_roots(value, roots);
-  for (const auto& [variable, text] : dependency.consumes) add_roots(text, roots);
-  return roots;
-}
-
-}  // namespace
 
 const release::Metadata& Expansion::metadata_of(std::uint32_t unit) const {
   return unit == 0 ? releases.at("") : releases.at(units[unit].release);
@@ -210,6 +365,7 @@ Result<Expansion> expand(const Job& job, const JobPlan& plan) {
     case JobKind::converge:
       break;
   }
+  steps.keep_users_apart();
   return all;
 }
 

@@ -11,9 +11,10 @@
 #include "shared/release/metadata.h"
 #include "shared/state/status.h"
 
-/// From a job's plan to the row of steps that it takes, over its own deployment, the dependencies below it and the
-/// providers that it activates (spec/lifecycle.md §0.4, §0.5, §1 to §5). Pure; the same job and plan give the same
-/// steps, so a task is known by the number of its step.
+/// From a job's plan to the steps that it takes, over its own deployment, the dependencies below it and the providers
+/// that it activates (spec/lifecycle.md §0.4, §0.5, §1 to §5), and which of them wait for which. Pure; the same job and
+/// plan give the same steps, so a task is known by the number of its step. Taken one by one in the order of their
+/// numbers they fit every `after`.
 namespace escape::controller {
 
 /// One step of a job: which script of which deployment, and what it means for the record.
@@ -38,10 +39,12 @@ struct Step {
   Part part = Part::main;
   JobKind kind = JobKind::deploy;  ///< a build goes on to test and destroy what it built
   std::uint32_t unit = 0;
-  std::uint32_t for_unit = 0;      ///< activate, deactivate: whose consumer it is
-  std::string consumer{};          ///< activate, deactivate: its variable
-  std::string interface{};         ///< activate, deactivate
-  std::uint32_t activated_at = 0;  ///< deactivate: index of its activation
+  std::uint32_t for_unit = 0;          ///< activate, deactivate: whose consumer it is
+  std::string consumer{};              ///< activate, deactivate: its variable
+  std::string interface{};             ///< activate, deactivate
+  std::uint32_t activated_at = 0;      ///< deactivate: index of its activation
+  std::uint32_t line = 0;              ///< the unit that it is a step of: also for the providers that it activates
+  std::vector<std::uint32_t> after{};  ///< indexes of the steps that must have had their turn before; all are smaller
 };
 
 /// A plan with its releases decoded.
@@ -55,6 +58,10 @@ struct Expansion {
 };
 /// Errors: bad_data (a release that does not decode).
 Result<Expansion> expand(const Job& job, const JobPlan& plan);
+
+/// The paths that the expressions in a value begin with: "$db.outputs.url.upper()" → {"db", "outputs", "url"}. Literals
+/// and what does not parse have none.
+std::vector<std::vector<std::string>> references_in(const Value& value);
 
 /// What the step runs; nullptr: nothing.
 const release::ExecStage* script_of(const release::Metadata& metadata, const Step& step);

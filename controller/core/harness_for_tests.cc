@@ -43,6 +43,20 @@ protocol::Hello ScriptedAgent::hello() const {
   return hello;
 }
 
+std::map<TaskId, std::string> ScriptedAgent::under_way() const {
+  std::map<TaskId, std::string> names;
+  for (const auto& [task, held] : journal) {
+    if (!held.is_finished) names.emplace(task, held.name);
+  }
+  return names;
+}
+
+std::set<std::string> ScriptedAgent::running() const {
+  std::set<std::string> names;
+  for (const auto& [task, name] : under_way()) names.insert(name);
+  return names;
+}
+
 protocol::Finished ScriptedAgent::finish(TaskId task, protocol::TaskOutcome how) {
   Held& held = journal.at(task);
   if (held.is_finished) return held.result;
@@ -68,6 +82,7 @@ std::vector<protocol::FromAgent> ScriptedAgent::take(const protocol::ToAgent& me
   std::vector<protocol::FromAgent> answers;
   if (const auto* offer = std::get_if<protocol::Offer>(&message)) {
     offers.push_back(*offer);
+    beside.push_back(under_way());
     if (never_to_run.contains(offer->task)) return {protocol::Declined{offer->task, offer->attempt, "already settled"}};
     auto known = journal.find(offer->task);
     if (known != journal.end() && known->second.attempt < offer->attempt) {
@@ -77,7 +92,7 @@ std::vector<protocol::FromAgent> ScriptedAgent::take(const protocol::ToAgent& me
     }
     if (known == journal.end()) {
       // A result that was committed and forgotten is not asked for again: the controller knows it.
-      journal[offer->task] = {offer->attempt, false, {}};
+      journal[offer->task] = {offer->attempt, false, {}, offer->deployment + " " + offer->step};
       ++starts[{offer->task, offer->attempt}];
     }
     answers.push_back(protocol::Accepted{offer->task, offer->attempt});
@@ -198,11 +213,19 @@ void Harness::check() {
     ASSERT_EQ(waits, job.phase == JobPhase::queued) << "job " << number;
     ASSERT_TRUE(waits || lock.holder == number) << "job " << number;
     if (job.phase != JobPhase::running || job.kind == JobKind::converge || job.task_count == 0) continue;
-    ASSERT_TRUE(s.tasks.contains({number, job.current})) << "job " << number << " runs and nothing is being worked on";
-    const TaskPhase phase = s.tasks.at({number, job.current}).phase;
-    ASSERT_TRUE(phase != TaskPhase::settled && phase != TaskPhase::skipped) << "job " << number;
-    ASSERT_TRUE(last.wake_at || phase == TaskPhase::accepted || phase == TaskPhase::unknown)
-        << "nobody will look again";
+    ASSERT_FALSE(job.at.empty()) << "job " << number << " runs and nothing is being worked on";
+    for (const std::uint32_t index : job.at) {
+      ASSERT_TRUE(s.tasks.contains({number, index})) << "job " << number;
+      const TaskPhase phase = s.tasks.at({number, index}).phase;
+      ASSERT_TRUE(phase != TaskPhase::settled && phase != TaskPhase::skipped) << "job " << number;
+      ASSERT_TRUE(last.wake_at || phase == TaskPhase::accepted || phase == TaskPhase::unknown)
+          << "nobody will look again";
+    }
+    for (const auto& [task, row] : s.tasks) {
+      if (task.job != number || row.phase == TaskPhase::planned) continue;
+      const bool is_over = row.phase == TaskPhase::settled || row.phase == TaskPhase::skipped;
+      ASSERT_TRUE(is_over || std::ranges::find(job.at, task.index) != job.at.end()) << "nobody looks after it";
+    }
   }
   for (const auto& [key, deployment] : s.deployments) {
     for (const auto& [name, stage] : deployment.stages) {
@@ -330,6 +353,16 @@ void Harness::finish(ScriptedAgent& agent, JobId number, protocol::TaskOutcome h
     const protocol::Finished result = agent.finish(task, how);
     if (agent.session != 0) feed(input::AgentMessage{agent.session, agent.key, result});
   }
+}
+
+void Harness::finish(ScriptedAgent& agent, const std::string& name, protocol::TaskOutcome how) {
+  for (const auto& [task, held] : std::map(agent.journal)) {
+    if (held.name != name || held.is_finished) continue;
+    const protocol::Finished result = agent.finish(task, how);
+    if (agent.session != 0) feed(input::AgentMessage{agent.session, agent.key, result});
+    return;
+  }
+  ADD_FAILURE() << name << " does not run";
 }
 
 Job Harness::job(JobId number) const {

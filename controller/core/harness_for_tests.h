@@ -39,13 +39,18 @@ struct ScriptedAgent {
     Attempt attempt = 1;
     bool is_finished = false;
     protocol::Finished result{};
+    std::string name{};  ///< "app:db deploy"
   };
   std::map<TaskId, Held> journal{};
   std::map<std::pair<TaskId, Attempt>, int> starts{};
   std::set<TaskId> never_to_run{};  ///< cancelled before their offer came
   std::vector<protocol::ToAgent> heard{};
   std::vector<protocol::Offer> offers{};
+  /// "app:db deploy" …: what ran here when the offer of that place came.
+  std::vector<std::map<TaskId, std::string>> beside{};
 
+  std::map<TaskId, std::string> under_way() const;
+  std::set<std::string> running() const;  ///< their names
   protocol::Hello hello() const;
   std::vector<protocol::FromAgent> take(const protocol::ToAgent& message);
   protocol::Finished finish(TaskId task, protocol::TaskOutcome how);
@@ -71,6 +76,8 @@ class Harness {
   JobId deploy(const std::string& release, const std::string& environment = "stage");
   protocol::reply::Failed refusal(protocol::Request request);
   void finish(ScriptedAgent& agent, JobId job, protocol::TaskOutcome how = protocol::TaskOutcome::ok);
+  /// One that runs, by its name: "app:db deploy".
+  void finish(ScriptedAgent& agent, const std::string& name, protocol::TaskOutcome how = protocol::TaskOutcome::ok);
 
   const State& state() const { return core->state(); }
   Job job(JobId number) const;  ///< settled or not

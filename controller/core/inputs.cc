@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <set>
 
 #include "controller/core/engine.h"
@@ -27,19 +28,8 @@ Value::Object declared_only(const std::vector<release::Variable>& variables, rel
 
 /// What the default (of one that is not given) and the items of a variable look up.
 std::vector<std::vector<std::string>> spoken_of(const release::Variable& variable, bool is_given) {
-  std::vector<std::vector<std::string>> paths;
-  const auto add = [&](const Value& value) {
-    const Value::List* list = value.as_list();
-    for (const Value& item : list ? *list : Value::List{value}) {
-      const std::string* text = item.as_string();
-      if (!text || !script::is_expression(*text)) continue;
-      const Result<script::Expression> expression = script::parse(*text);
-      if (!expression) continue;
-      for (std::vector<std::string>& path : script::references(expression.value())) paths.push_back(std::move(path));
-    }
-  };
-  if (variable.fallback && !is_given) add(*variable.fallback);
-  add(variable.items);
+  std::vector<std::vector<std::string>> paths = references_in(variable.items);
+  if (variable.fallback && !is_given) std::ranges::move(references_in(*variable.fallback), std::back_inserter(paths));
   return paths;
 }
 

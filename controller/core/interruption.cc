@@ -81,6 +81,7 @@ void Core::Impl::run_again(TaskId id) {
   task.outputs_before = before.outputs_before;
   task.run = before.run;
   task.templates = before.templates;
+  task.files = before.files;
   tell("task.retried", job.principal, deployment_of(job), job.number,
        {{"task", id.index},
         {"step", task.step},
@@ -88,7 +89,8 @@ void Core::Impl::run_again(TaskId id) {
         {"attempt", task.attempt},
         {"reason", before.interruption},
         {"message", before.message}});
-  log(job, "warn",
+  log_at(
+      job, id.index, "warn",
       fmt::format("Step {} on agent {} was interrupted: {}. The package is idempotent, so it is run again: attempt {} "
                   "of {}.",
                   task.step, before.agent, before.message, task.attempt, most_attempts));

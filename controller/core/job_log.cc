@@ -4,6 +4,18 @@
 
 namespace escape::controller {
 
+namespace {
+
+std::vector<std::string> sections_under(const Job& job, const std::string& word) {
+  if (is_set(job)) return {"Promote"};
+  if (job.kind == JobKind::promote) return {"Promote", job.parent != 0 ? "Deploy " + job.deployment : "Deploy"};
+  if (job.kind == JobKind::rollback) return {"Rollback", "Deploy"};
+  if (job.parent != 0) return {"Converge", word + " " + job.deployment};
+  return {word};
+}
+
+}  // namespace
+
 std::string_view section_word(JobKind kind) {
   switch (kind) {
     case JobKind::deploy:
@@ -28,25 +40,23 @@ std::string_view section_word(JobKind kind) {
   return "";
 }
 
-/// Where in the job its current step is, outermost first: {"Deploy", "Dependency _/db-v1.0"}.
+/// Where in a job something is said, outermost first: {"Deploy"}, a child's {"Converge", "Deploy app"}.
 std::vector<std::string> Core::Impl::sections_of(const Job& job) {
-  const std::string word(section_word(kind_at(job, job.current)));
-  std::vector<std::string> sections{word};
-  if (job.parent != 0) sections = {"Converge", word + " " + job.deployment};
-  if (job.kind == JobKind::promote) sections = {"Promote", "Deploy"};
-  if (job.kind == JobKind::promote && job.parent != 0) sections = {"Promote", "Deploy " + job.deployment};
-  if (is_set(job)) sections = {"Promote"};
-  if (job.kind == JobKind::rollback) sections = {"Rollback", "Deploy"};
-  const Step* step = job.task_count == 0 ? nullptr : step_at(job, job.current);
+  return sections_under(job, std::string(section_word(kind_at(job, job.current))));
+}
+
+/// The same for one step of it: {"Deploy", "Dependency _/db-v1.0"}.
+std::vector<std::string> Core::Impl::sections_at(const Job& job, std::uint32_t index) {
+  std::vector<std::string> sections = sections_under(job, std::string(section_word(kind_at(job, index))));
+  const Step* step = step_at(job, index);
   if (!step) return sections;
   const std::vector<Unit>& units = expansion_of(job.number).units;
-  const bool is_provider = step->part == Step::Part::activate || step->part == Step::Part::deactivate;
   std::vector<std::string> dependencies;
-  for (std::uint32_t unit = is_provider ? step->for_unit : step->unit; unit != 0 && !units[unit].is_provider;
-       unit = units[unit].parent) {
+  for (std::uint32_t unit = step->line; unit != 0; unit = units[unit].parent) {
     dependencies.push_back("Dependency " + units[unit].release);
   }
   sections.insert(sections.end(), dependencies.rbegin(), dependencies.rend());
+  const bool is_provider = step->part == Step::Part::activate || step->part == Step::Part::deactivate;
   if (is_provider) sections.push_back(fmt::format("Provider {} (${})", units[step->unit].release, step->interface));
   return sections;
 }
@@ -65,6 +75,10 @@ void Core::Impl::log(const Job& job, std::string_view level, std::string text, s
 
 void Core::Impl::log(const Job& job, std::string_view level, std::string text) {
   log(job, level, std::move(text), sections_of(job));
+}
+
+void Core::Impl::log_at(const Job& job, std::uint32_t index, std::string_view level, std::string text) {
+  log(job, level, std::move(text), sections_at(job, index));
 }
 
 }  // namespace escape::controller

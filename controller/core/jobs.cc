@@ -261,13 +261,13 @@ void Core::Impl::take_releases(JobId number, std::vector<release::ReleaseRecord>
 }
 
 /// A build that goes on to test what it built says where one part ends and the next begins.
-void Core::Impl::log_next_part(const Job& job) {
-  if (job.current == 0) return;
-  const JobKind before = kind_at(job, job.current - 1);
-  const JobKind next = kind_at(job, job.current);
+void Core::Impl::log_next_part(const Job& job, std::uint32_t index) {
+  if (index == 0) return;
+  const JobKind before = kind_at(job, index - 1);
+  const JobKind next = kind_at(job, index);
   if (before == next) return;
   log(job, "success", success_text(job, before), {std::string(section_word(before))});
-  log(job, "info", start_text(next));
+  log(job, "info", start_text(next), {std::string(section_word(next))});
 }
 
 void Core::Impl::succeed(JobId number) {
@@ -276,19 +276,13 @@ void Core::Impl::succeed(JobId number) {
   settle(number, JobOutcome::ok, {});
 }
 
-void Core::Impl::fail_job(JobId number, Error error, std::string_view last_output) {
+/// One that has not begun, or none of whose scripts runs.
+void Core::Impl::fail_job(JobId number, const Error& error) {
   const Job& job = *find_live(number);
   log(job, "error", "Error: " + describe(error));
-  if (job.failure) {  // while it deactivates providers: what it failed with stays
-    const bool may_go_on = error.kind == ErrorKind::failed && is_within_reach(job);
-    return may_go_on ? unwind(number) : settle_failed(number);
-  }
-  if (!last_output.empty()) error.message += "\n" + std::string(last_output);
-  mark_failed(job, describe(error), error.kind == ErrorKind::unknown);
+  mark_failed(job, describe(error), error.kind == ErrorKind::unknown, std::nullopt);
   rows.edit(number).failure = Failure{std::string(kind_name(error.kind)), describe(error), error.hint, job.current};
-  const bool has_begun = job.task_count != 0 && rows.state().plans.contains(number);
-  if (has_begun && is_within_reach(job)) return unwind(number);
-  settle_failed(number);
+  wind_up(number);
 }
 
 /// Whether the agent that had the job's steps so far could have another one now.

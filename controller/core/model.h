@@ -47,7 +47,9 @@ struct Redo {
 struct Failure {
   std::string kind;  ///< an ErrorKind's name
   std::string message, hint;
-  std::uint32_t step = 0;  ///< index of the step that failed
+  std::uint32_t step = 0;              ///< index of the step that failed
+  bool waits_for_others = false;       ///< what ran beside it has not ended yet; then providers are deactivated
+  std::vector<std::uint32_t> lines{};  ///< while it waits: units whose scripts do not go on, of what failed and above
   friend bool operator==(const Failure&, const Failure&) = default;
 };
 
@@ -76,11 +78,15 @@ struct Job {
   std::vector<JobId> children;  ///< of a converge
   bool cancel_requested = false;
   std::string cancelled_by;
-  std::uint32_t current = 0;  ///< index of the task being worked on; tasks.size() when none is left
-  std::uint32_t task_count = 0;
-  std::uint64_t log_entries = 0;  ///< root jobs: entries written so far; in the row of a live job maybe fewer
+  std::uint32_t current = 0;         ///< the first step that has not had its turn; task_count when none is left
+  std::vector<std::uint32_t> ahead;  ///< steps behind it that have had theirs, in order
+  std::vector<std::uint32_t> at;     ///< steps that are being worked on: each has a task
+  std::uint32_t task_count = 0;      ///< of its steps, those without a task among them
+  std::uint64_t log_entries = 0;     ///< root jobs: entries written so far; in the row of a live job maybe fewer
   Timestamp created_at{}, started_at{}, settled_at{};
   std::map<std::string, std::string> previous_variables;  ///< INPUT_PREVIOUS_…: the values of the run before this one
+  /// The same of the dependencies whose scripts are under way, by their deployments.
+  std::map<std::string, std::map<std::string, std::string>> previous_below;
   int tried = 0;                    ///< failed tries in a row before this job: converge's back-off counts on
   bool is_automatic = false;        ///< a converge that the controller began by itself
   bool removes_deployment = false;  ///< destroy: the deployment goes when it ends well
@@ -307,5 +313,8 @@ struct State {
   std::map<std::pair<std::string, std::string>, AnsweredRequest> answered;  ///< (principal, id), of the last day or so
   friend bool operator==(const State&, const State&) = default;
 };
+
+/// An agent that has a script of the job is out of reach.
+bool is_unknown(const Job& job, const State& state);
 
 }  // namespace escape::controller

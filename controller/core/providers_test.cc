@@ -162,6 +162,22 @@ TEST_F(ProvidersTest, a_failing_activation_is_the_consumers_failure_and_not_the_
   EXPECT_EQ(h.status("qq/app"), "failure");
 }
 
+TEST_F(ProvidersTest, a_failing_deactivation_is_not_tried_once_more) {
+  deploy("qq/cluster-v1.0", "cluster");
+  agent->offers.clear();
+  agent->finishes_at_once = false;
+  Submit asked;
+  asked.environment = "stage";
+  asked.release = "qq/app-v1.0";
+  const JobId job = h.submit(asked);
+  h.finish(*agent, job);
+  h.finish(*agent, job);
+  h.finish(*agent, "cluster deactivate_provider", TaskOutcome::failed);
+  EXPECT_EQ(h.job(job).outcome, JobOutcome::failed);
+  EXPECT_THAT(steps(), ElementsAre("cluster activate_provider", "qq/app deploy", "cluster deactivate_provider"));
+  EXPECT_EQ(h.status("qq/app"), "ok") << "its own scripts have ended well";
+}
+
 TEST_F(ProvidersTest, nothing_is_asked_of_an_agent_that_is_gone_when_the_job_fails) {
   deploy("qq/cluster-v1.0", "cluster");
   agent->finishes_at_once = false;
@@ -190,9 +206,20 @@ TEST_F(ProvidersTest, a_dependency_is_given_its_parents_provider_or_its_sibling)
   agent->offers.clear();
   const Job job = deploy("qq/whole-v1.0", "", {{"k8s", "west"}});
   ASSERT_EQ(job.outcome, JobOutcome::ok) << job.message;
-  EXPECT_THAT(steps(), ElementsAre("west activate_provider", "qq/whole:app deploy", "west deactivate_provider",
-                                   "qq/whole:own deploy", "qq/whole:own activate_provider", "qq/whole:inner deploy",
-                                   "qq/whole:own deactivate_provider", "qq/whole deploy"));
+  const auto of = [&](const std::vector<std::string>& names) {
+    std::vector<std::string> found = steps();
+    std::erase_if(found, [&](const std::string& one) { return std::ranges::find(names, one) == names.end(); });
+    return found;
+  };
+  // The two lines are beside each other.
+  const std::vector<std::string> outer{"west activate_provider", "qq/whole:app deploy", "west deactivate_provider",
+                                       "qq/whole deploy"};
+  const std::vector<std::string> siblings{"qq/whole:own deploy", "qq/whole:own activate_provider",
+                                          "qq/whole:inner deploy", "qq/whole:own deactivate_provider",
+                                          "qq/whole deploy"};
+  EXPECT_EQ(of(outer), outer);
+  EXPECT_EQ(of(siblings), siblings);
+  EXPECT_EQ(steps().size(), 8u);
   // Another one can use what stands below: "top-level too".
   EXPECT_EQ(deploy("qq/app-v1.0", "late", {{"kube", "qq/whole:own"}}).outcome, JobOutcome::ok);
 }

@@ -133,7 +133,8 @@ void Core::Impl::compare_ours(const AgentId& agent, SessionId session, TaskId id
     case Verdict::offer:
       return offer(id, session);
     case Verdict::give_up:
-      return cancel_now(id.job);
+      withdraw(id);
+      return advance(id.job);
     case Verdict::interrupt: {
       const Interruption why = why_vanished(task);
       return interrupt(id, why == Interruption::host_rebooted ? why : Interruption::task_lost, {});

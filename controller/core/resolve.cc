@@ -18,8 +18,9 @@ Result<> check_reason(std::string_view reason) {
   return fail(ErrorKind::usage, fmt::format("The reason must be one line of at most {} bytes.", protocol::max_reason));
 }
 
-std::string how_it_is(const Job& job, const Task* task) {
+std::string how_it_is(const Job& job, const State& state) {
   if (job.phase == JobPhase::queued) return fmt::format("Job {} has not started yet", job.number);
+  const Task* task = job.at.empty() ? nullptr : &state.tasks.at({job.number, job.at.front()});
   if (!task || task->agent.empty()) return fmt::format("Job {} is running", job.number);
   return fmt::format("Job {} is running: agent {} has its step {} and is within reach", job.number, task->agent,
                      task->step);
@@ -27,7 +28,7 @@ std::string how_it_is(const Job& job, const Task* task) {
 
 }  // namespace
 
-/// The job if its current task is unknown; else why it is not for a person to settle.
+/// The job if a task of it is unknown; else why it is not for a person to settle.
 Result<const Job*> Core::Impl::find_resolvable(const Principal& by, JobId number) const {
   if (number == 0 || number > rows.state().last_job) {
     return fail(ErrorKind::not_found, fmt::format("There is no job {}.", number), "`escape jobs list` shows the jobs.");
@@ -44,11 +45,9 @@ Result<const Job*> Core::Impl::find_resolvable(const Principal& by, JobId number
                 fmt::format("Job {} is a {}, which ends with the jobs that it made.", number, name_of(job->kind)),
                 "Resolve those of them that are unknown: `escape jobs list --active` shows them.");
   }
-  auto found = rows.state().tasks.find({number, job->current});
-  const Task* task = found == rows.state().tasks.end() ? nullptr : &found->second;
-  if (!task || task->phase != TaskPhase::unknown) {
+  if (!is_unknown(*job, rows.state())) {
     return fail(ErrorKind::conflict,
-                how_it_is(*job, task) + "; only a job whose agent is out of reach is settled by hand.",
+                how_it_is(*job, rows.state()) + "; only a job whose agent is out of reach is settled by hand.",
                 fmt::format("Wait for it, or stop it with `escape jobs cancel {}`.", number));
   }
   if (!job->workspace.empty()) {
@@ -65,42 +64,74 @@ Result<protocol::Reply> Core::Impl::resolve_job(const Principal& by, const proto
   TRYV(check_reason(asked.reason));
   TRY(const Job* found, find_resolvable(by, asked.job));
   const JobId number = found->number;
-  const TaskId id{number, found->current};
-  const Task task = rows.state().tasks.at(id);
+  std::vector<Task> unknown;
+  std::vector<std::string> names;
+  for (const std::uint32_t index : found->at) {
+    const Task& task = rows.state().tasks.at({number, index});
+    if (task.phase != TaskPhase::unknown) continue;
+    unknown.push_back(task);
+    names.push_back(name_of_step(task.id));
+  }
+  const std::string steps = escape::join(names, ", ");
+  const AgentId agent = unknown.front().agent;
   const std::string reason(trimmed(asked.reason));
   const std::string_view word = asked.is_ok ? "ok" : "failed";
   Job& job = rows.edit(number);
   job.resolved_by = by.name;
   job.resolved_because = reason;
-  tell("job.resolved", by.name, deployment_of(job), number,
-       {{"as", word},
-        {"reason", reason},
-        {"task", id.index},
-        {"step", task.step},
-        {"agent", task.agent},
-        {"attempt", task.attempt}});
+  const bool had_failed = job.failure.has_value();
+  for (const Task& task : unknown) {
+    tell("job.resolved", by.name, deployment_of(job), number,
+         {{"as", word},
+          {"reason", reason},
+          {"task", task.id.index},
+          {"step", task.step},
+          {"agent", task.agent},
+          {"attempt", task.attempt}});
+  }
   const std::string text = fmt::format("Settled as {} by {}: {}", word, by.name, reason);
   log(job, "warn", text);
-  add_stray(task);
-  settle_task(id, asked.is_ok ? protocol::TaskOutcome::ok : protocol::TaskOutcome::failed, 0, text);
-  if (asked.is_ok) {
-    std::vector<std::string> left;
-    for (auto later = rows.state().tasks.upper_bound(id);
-         later != rows.state().tasks.end() && later->first.job == number; ++later) {
-      left.push_back(later->second.step);
-    }
-    if (!left.empty()) log(job, "warn", "Not run: " + escape::join(left, ", ") + ".");
-    take_as_done(number);
-  } else {
-    fail_job(number, {ErrorKind::failed,
-                      fmt::format("{} (step {} on agent {}, which was out of reach).", text, task.step, task.agent),
-                      fmt::format("`escape jobs retry {}` runs it again.", number),
-                      {}});
+  for (const Task& task : unknown) {
+    add_stray(task);
+    settle_task(task.id, asked.is_ok ? protocol::TaskOutcome::ok : protocol::TaskOutcome::failed, 0, text);
   }
-  return protocol::Reply(protocol::reply::Done{fmt::format(
-      "Job {} is settled as {}. Should agent {} come back, what became of step {} is told in the events and changes "
-      "nothing.",
-      number, word, task.agent, task.step)});
+  if (asked.is_ok) {
+    vouch_for(number, unknown);
+  } else {
+    for (const Task& task : unknown) {
+      if (!find_live(number)) break;  // it was deactivating providers
+      fail_step(task.id, {ErrorKind::failed,
+                          fmt::format("{} (step {} on agent {}, which was out of reach).", text, task.step, agent),
+                          fmt::format("`escape jobs retry {}` runs it again.", number),
+                          {}});
+    }
+  }
+  const std::string settled =
+      had_failed
+          ? fmt::format("Job {} had failed before, and ends as that; step {} is settled as {}.", number, steps, word)
+          : fmt::format("Job {} is settled as {}.", number, word);
+  return protocol::Reply(protocol::reply::Done{
+      fmt::format("{} Should agent {} come back, what became of step {} is told in the events and changes nothing.",
+                  settled, agent, steps)});
+}
+
+/// Those steps have ended well, and what is left of the job is not run; of one that has failed beside them only their
+/// deployments are as they are wanted.
+void Core::Impl::vouch_for(JobId number, const std::vector<Task>& settled) {
+  if (is_unwinding(*find_live(number))) return after_step(settled.front().id);
+  std::optional<std::set<std::uint32_t>> lines;
+  if (find_live(number)->failure) {
+    lines.emplace();
+    for (const Task& task : settled) lines->insert(step_at(*find_live(number), task.id.index)->line);
+  }
+  std::vector<std::string> left;
+  for (auto task = rows.state().tasks.lower_bound({number, 0});
+       task != rows.state().tasks.end() && task->first.job == number; ++task) {
+    if (task->second.phase == TaskPhase::planned) left.push_back(task->second.step);
+  }
+  if (lines) withdraw_unsent(number);
+  if (!lines && !left.empty()) log(*find_live(number), "warn", "Not run: " + escape::join(left, ", ") + ".");
+  take_as_done(number, lines);
 }
 
 void Core::Impl::add_stray(const Task& task) {

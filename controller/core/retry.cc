@@ -64,8 +64,7 @@ Job same_again(const Job& job) {
 Result<protocol::Reply> Core::Impl::retry_job(const Principal& by, JobId number, const std::optional<PastJob>& past) {
   if (const Job* live = find_live(number)) {
     TRYV(check_may_act(by, live->environment, "retry jobs"));
-    auto task = rows.state().tasks.find({number, live->current});
-    return fail(still_running(*live, task != rows.state().tasks.end() && task->second.phase == TaskPhase::unknown));
+    return fail(still_running(*live, is_unknown(*live, rows.state())));
   }
   if (!past || past->job.number != number || past->job.phase != JobPhase::settled) {
     return fail(ErrorKind::not_found, fmt::format("There is no job {}.", number), "`escape jobs list` shows the jobs.");

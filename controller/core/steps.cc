@@ -15,11 +15,7 @@ using Part = Step::Part;
 /// Of `$this.inputs.who` in a mapping: "who".
 std::vector<std::string> inputs_spoken_of(const Value& value) {
   std::vector<std::string> inputs;
-  const std::string* text = value.as_string();
-  if (!text || !script::is_expression(*text)) return inputs;
-  const Result<script::Expression> expression = script::parse(*text);
-  if (!expression) return inputs;
-  for (const std::vector<std::string>& path : script::references(expression.value())) {
+  for (const std::vector<std::string>& path : references_in(value)) {
     if (path.size() > 2 && path[0] == "this" && path[1] == "inputs") inputs.push_back(path[2]);
   }
   return inputs;
@@ -29,6 +25,10 @@ std::vector<std::string> inputs_spoken_of(const Value& value) {
 bool runs_well(const state::StageRecord& stage, const state::DeployedRelease& wanted, const Unit& unit) {
   return stage.status.code == StatusCode::ok && stage.last_ok == wanted && !wanted.sha256.empty() &&
          stage.release == wanted && stage.providers == unit.providers;
+}
+
+bool is_failure(StatusCode code) {
+  return code == StatusCode::failure || code == StatusCode::test_failure || code == StatusCode::destroy_failure;
 }
 
 /// "upgraded" …: what this deploy means beside what ran before.
@@ -60,88 +60,39 @@ bool rolls_out(const Job& job) {
          job.kind == JobKind::rollback;
 }
 
-/// From step to step until one needs an agent. A step without script is passed in the same turn, through the same
-/// statuses.
-void Core::Impl::advance(JobId number) {
-  while (true) {
-    const Job& job = *find_live(number);
-    const std::vector<Step>& steps = expansion_of(number).steps;
-    if (job.current >= steps.size()) return succeed(number);
-    const Step& step = steps[job.current];
-    if (is_left_alone(number, step)) {
-      ++rows.edit(number).current;
-      continue;
-    }
-    log_next_part(job);
-    announce(job, step);
-    if (Result<> entered = enter(number, step); !entered) return fail_job(number, entered.error());
-    if (rows.state().tasks.contains({number, job.current})) return begin_task({number, job.current});
-    if (Result<> left = leave(number, step, nullptr); !left) return fail_job(number, left.error());
-    ++rows.edit(number).current;
-  }
-}
-
-/// The step is current and an agent has something to do for it.
-void Core::Impl::begin_task(TaskId id) {
-  if (Result<> filled = fill_task(rows.edit(id)); !filled) return fail_job(id.job, filled.error());
-  const Job& job = *find_live(id.job);
-  const Step& step = *step_at(job, id.index);
-  if (const release::ExecStage* run = script_of(expansion_of(id.job).metadata_of(step.unit), step)) {
-    log(job, "info", fmt::format("Running {} step {}.", step.name, step_text(*run)));
-  }
-  dispatch(id);
-}
-
-/// After a failure: what was activated is deactivated, as far as the agent is there to do it; then the job settles.
-void Core::Impl::unwind(JobId number) {
-  const std::vector<Step>& steps = expansion_of(number).steps;
-  const Failure failure = *find_live(number)->failure;
-  while (true) {
-    const Job& job = *find_live(number);
-    std::uint32_t next = job.current + 1;
-    const auto is_due = [&](const Step& step) {
-      const bool is_skipped = std::ranges::find(job.skipped, step.for_unit) != job.skipped.end();
-      return step.part == Part::deactivate && step.activated_at < failure.step && !is_skipped;
-    };
-    while (next < steps.size() && !is_due(steps[next])) ++next;
-    if (next >= steps.size()) break;
-    rows.edit(number).current = next;
-    announce(job, steps[next]);
-    if (rows.state().tasks.contains({number, next})) return begin_task({number, next});
-    announce_end(job, steps[next]);
-  }
-  settle_failed(number);
-}
-
 /// Where a dependency begins, and a provider's activation.
-void Core::Impl::announce(const Job& job, const Step& step) {
+void Core::Impl::announce(const Job& job, std::uint32_t index) {
+  const Step& step = *step_at(job, index);
   const Unit& unit = expansion_of(job.number).units[step.unit];
   if (step.part == Part::activate || step.part == Part::deactivate) {
     const std::string_view word = step.part == Part::activate ? "Activating" : "Deactivating";
-    return log(job, "info", fmt::format("{} provider {} (${})", word, step.interface, step.consumer));
+    return log_at(job, index, "info", fmt::format("{} provider {} (${})", word, step.interface, step.consumer));
   }
   if (step.unit == 0) return;
   const state::StageRecord* stage = find_stage(rows.state(), key_of(job, unit), step.stage);
   const bool is_opened = stage && stage->job == job.number && stage->status.code == StatusCode::running_pre_step;
   if (step.part == Part::open || (step.part == Part::pre && !is_opened)) {
     const std::string_view word = job.kind == JobKind::build ? "Building" : "Deploying";
-    return log(job, "info", fmt::format("{} dependency {}.", word, unit.release));
+    return log_at(job, index, "info", fmt::format("{} dependency {}.", word, unit.release));
   }
-  if (step.part == Part::pre_destroy) log(job, "info", fmt::format("Destroying dependency {}.", unit.release));
+  if (step.part == Part::pre_destroy)
+    log_at(job, index, "info", fmt::format("Destroying dependency {}.", unit.release));
 }
 
-void Core::Impl::announce_end(const Job& job, const Step& step) {
+void Core::Impl::announce_end(const Job& job, std::uint32_t index) {
+  const Step& step = *step_at(job, index);
   const Unit& unit = expansion_of(job.number).units[step.unit];
   if (step.part == Part::activate || step.part == Part::deactivate) {
     const std::string_view word = step.part == Part::activate ? "Activated" : "Deactivated";
-    return log(job, "success", fmt::format("{} provider {} (${})", word, step.interface, step.consumer));
+    return log_at(job, index, "success", fmt::format("{} provider {} (${})", word, step.interface, step.consumer));
   }
   if (step.unit == 0) return;
   if (step.part == Part::post) {
     const std::string_view word = job.kind == JobKind::build ? "Built" : "Deployed";
-    return log(job, "success", fmt::format("{} dependency {}", word, unit.release));
+    return log_at(job, index, "success", fmt::format("{} dependency {}", word, unit.release));
   }
-  if (step.part == Part::post_destroy) log(job, "success", fmt::format("Destroyed dependency {}", unit.release));
+  if (step.part == Part::post_destroy)
+    log_at(job, index, "success", fmt::format("Destroyed dependency {}", unit.release));
 }
 
 void Core::Impl::go(state::StageRecord& stage, StatusCode to, const Job& job, std::string data) {
@@ -154,9 +105,10 @@ state::StageRecord* Core::Impl::find_or_make_stage(const DeploymentKey& key, con
   return &rows.edit_deployment(key).stages[stage];
 }
 
-Result<> Core::Impl::enter(JobId number, const Step& step) {
+Result<> Core::Impl::enter(JobId number, std::uint32_t index) {
   const Job& job = *find_live(number);
   const Expansion& all = expansion_of(number);
+  const Step& step = all.steps[index];
   switch (step.part) {
     case Part::activate:
     case Part::deactivate:
@@ -185,18 +137,18 @@ Result<> Core::Impl::enter(JobId number, const Step& step) {
 
 /// Whether the step is of a dependency whose package says that the same version with the same inputs need not run
 /// again. Decided when everything below it has had its turn, before its first script.
-bool Core::Impl::is_left_alone(JobId number, const Step& step) {
+bool Core::Impl::is_left_alone(JobId number, std::uint32_t index) {
   const Job& job = *find_live(number);
-  const bool is_of_provider = step.part == Part::activate || step.part == Part::deactivate;
-  const std::uint32_t unit = is_of_provider ? step.for_unit : step.unit;
-  if (unit == 0 || !rolls_out(job)) return false;
-  if (std::ranges::find(job.skipped, unit) != job.skipped.end()) return true;
   const Expansion& all = expansion_of(number);
-  if (!all.metadata_of(unit).skip_unchanged || (step.part != Part::activate && step.part != Part::pre)) return false;
-  const Step* before = job.current == 0 ? nullptr : &all.steps[job.current - 1];
-  if (before && before->part == Part::activate && before->for_unit == unit) return false;  // decided already
-  if (!may_be_left_alone(job, unit, step.stage)) return false;
-  leave_alone(number, unit, step);
+  const Step& step = all.steps[index];
+  if (step.line == 0 || !rolls_out(job)) return false;
+  if (std::ranges::find(job.skipped, step.line) != job.skipped.end()) return true;
+  const bool is_first = step.part == Part::activate || step.part == Part::pre;
+  if (!is_first || !all.metadata_of(step.line).skip_unchanged) return false;
+  const Step& before = all.steps[index - 1];  // of a unit below another one there is one
+  if (before.part == Part::activate && before.line == step.line) return false;  // decided already
+  if (!may_be_left_alone(job, step.line, step.stage)) return false;
+  leave_alone(number, index);
   return true;
 }
 
@@ -231,9 +183,11 @@ bool Core::Impl::may_be_left_alone(const Job& job, std::uint32_t unit, const std
 }
 
 /// Its record is as before; where it was opened for those below it, its status goes back the way that there is.
-void Core::Impl::leave_alone(JobId number, std::uint32_t unit, const Step& step) {
-  const DeploymentKey key = key_of(*find_live(number), expansion_of(number).units[unit]);
-  state::StageRecord& stage = *find_or_make_stage(key, step.stage);
+void Core::Impl::leave_alone(JobId number, std::uint32_t index) {
+  const std::vector<Step>& steps = expansion_of(number).steps;
+  const std::uint32_t unit = steps[index].line;
+  const Unit& left = expansion_of(number).units[unit];
+  state::StageRecord& stage = *find_or_make_stage(key_of(*find_live(number), left), steps[index].stage);
   rows.edit(number).skipped.push_back(unit);
   const Job& job = *find_live(number);
   if (stage.status.code == StatusCode::running_pre_step) {
@@ -241,15 +195,11 @@ void Core::Impl::leave_alone(JobId number, std::uint32_t unit, const Step& step)
     go(stage, StatusCode::running_post_step, job);
     go(stage, StatusCode::ok, job);
   }
-  const std::vector<Step>& steps = expansion_of(number).steps;
-  for (std::uint32_t index = job.current; index < steps.size(); ++index) {
-    const bool is_of_provider = steps[index].part == Part::activate || steps[index].part == Part::deactivate;
-    const bool is_its = (is_of_provider ? steps[index].for_unit : steps[index].unit) == unit;
-    if (is_its && rows.state().tasks.contains({number, index}))
-      rows.edit(TaskId{number, index}).phase = TaskPhase::skipped;
+  for (std::uint32_t later = index; later < steps.size(); ++later) {
+    const bool has_task = steps[later].line == unit && rows.state().tasks.contains({number, later});
+    if (has_task) rows.edit(TaskId{number, later}).phase = TaskPhase::skipped;
   }
-  log(job, "info",
-      fmt::format("Skipping dependency {}: nothing of it has changed.", expansion_of(number).units[unit].release));
+  log_at(job, index, "info", fmt::format("Skipping dependency {}: nothing of it has changed.", left.release));
 }
 
 /// The stage is taken in hand: from here on it says which release it is to hold, and with which providers.
@@ -337,7 +287,7 @@ Result<> Core::Impl::calculate(JobId number, const Step& step) {
   const Expansion& all = expansion_of(number);
   const Unit& unit = all.units[step.unit];
   state::StageRecord& stage = *find_or_make_stage(key_of(job, unit), step.stage);
-  rows.edit(number).previous_variables = previous_variables(stage);
+  std::map<std::string, std::string> previous = previous_variables(stage);
   const release::Metadata& metadata = all.metadata_of(step.unit);
   ValueFiles files = files_of(job, unit);
   TRY(stage.calculated_inputs, calculate_inputs(metadata, scope_of(step), sources_of(job, unit, step.stage),
@@ -345,16 +295,22 @@ Result<> Core::Impl::calculate(JobId number, const Step& step) {
   const FileTexts known = known_files(job, files);
   stage.files = named_files(known, stage.calculated_inputs);
   stage.files.merge(named_files(known, stage.calculated_outputs));
-  std::vector<std::string_view> previous;
-  for (const auto& [name, text] : rows.state().jobs.at(number).previous_variables) previous.push_back(text);
-  stage.files.merge(named_files(known, previous));
+  std::vector<std::string_view> texts;
+  for (const auto& [name, text] : previous) texts.push_back(text);
+  stage.files.merge(named_files(known, texts));
+  if (step.unit == 0) {
+    rows.edit(number).previous_variables = std::move(previous);
+  } else if (!previous.empty()) {
+    rows.edit(number).previous_below[unit.deployment] = std::move(previous);
+  }
   return ok();
 }
 
-Result<> Core::Impl::leave(JobId number, const Step& step, const Task* task) {
+Result<> Core::Impl::leave(JobId number, std::uint32_t index, const Task* task) {
   const Job& job = *find_live(number);
   const Expansion& all = expansion_of(number);
-  announce_end(job, step);
+  const Step& step = all.steps[index];
+  announce_end(job, index);
   if (step.part == Part::activate || step.part == Part::deactivate || step.part == Part::errand) return ok();
   const Unit& unit = all.units[step.unit];
   state::StageRecord& stage = *find_or_make_stage(key_of(job, unit), step.stage);
@@ -371,7 +327,8 @@ Result<> Core::Impl::leave(JobId number, const Step& step, const Task* task) {
     stage.files.merge(named_files(known_files(job, files), declared));
     for (const auto& [id, value] : stage.calculated_outputs) {
       if (!declared.contains(id)) {
-        log(job, "warn", fmt::format("Warning: received unexpected output variable '{}'; it is dropped.", id));
+        log_at(job, index, "warn",
+               fmt::format("Warning: received unexpected output variable '{}'; it is dropped.", id));
       }
     }
     stage.calculated_outputs = std::move(declared);
@@ -394,6 +351,7 @@ void Core::Impl::finish_stage(JobId number, const Step& step) {
   if (step.part == Part::post) {
     state::StageRecord& stage = *find_or_make_stage(key, step.stage);
     go(stage, StatusCode::ok, job);
+    if (step.unit != 0) rows.edit(number).previous_below.erase(key.deployment);
     const std::optional<state::DeployedRelease> before = std::exchange(stage.last_ok, stage.release);
     if (is_deploy) tell_deployed(job, step, before);
   }
@@ -418,36 +376,22 @@ void Core::Impl::finish_destroy(JobId number, const Step& step) {
   stage.files.clear();
   stage.provides.clear();
   stage.last_ok.reset();
-  for (std::uint32_t unit = 1; unit < all.units.size(); ++unit) {
-    const Unit& below = all.units[unit];
-    if (below.is_provider || below.parent != step.unit || below.stage != step.stage) continue;
-    const auto row = rows.state().deployments.find(key_of(job, below));
-    if (row == rows.state().deployments.end()) continue;
+  // Also what an earlier job destroyed, or never came to deploy.
+  const std::string prefix = key.deployment + ":";
+  std::vector<DeploymentKey> left;
+  for (auto row = rows.state().deployments.lower_bound({key.environment, prefix});
+       row != rows.state().deployments.end() && row->first.environment == key.environment &&
+       row->first.deployment.starts_with(prefix);
+       ++row) {
     const bool is_empty = std::ranges::all_of(
         row->second.stages, [](const auto& each) { return each.second.status.code == StatusCode::empty; });
-    if (is_empty) rows.remove_deployment(DeploymentKey(row->first));
+    if (is_empty) left.push_back(row->first);
   }
+  for (const DeploymentKey& empty : left) rows.remove_deployment(empty);
   if (step.stage != "deploy") return;
   rows.edit_deployment(key).agent.clear();
   tell_change("destroyed", job.principal, key, number, {{"release", release}});
   if (step.unit == 0 && job.removes_deployment) rows.remove_deployment(key);
-}
-
-/// A person vouches for what is left of the job: its stages reach the end through the same statuses, without a script.
-/// What outputs they had stays, since nobody knows of others.
-void Core::Impl::take_as_done(JobId number) {
-  const std::vector<Step>& steps = expansion_of(number).steps;
-  for (std::uint32_t index = rows.state().jobs.at(number).current; index < steps.size(); ++index) {
-    const Step& step = steps[index];
-    if (is_left_alone(number, step)) continue;
-    if (index > rows.state().jobs.at(number).current) {
-      rows.edit(number).current = index;
-      if (Result<> entered = enter(number, step); !entered) return fail_job(number, entered.error());
-    }
-    finish_stage(number, step);
-  }
-  rows.edit(number).current = static_cast<std::uint32_t>(steps.size());
-  succeed(number);
 }
 
 void Core::Impl::tell_deployed(const Job& job, const Step& step, const std::optional<state::DeployedRelease>& before) {
@@ -463,21 +407,30 @@ void Core::Impl::tell_deployed(const Job& job, const Step& step, const std::opti
               job.number, std::move(data));
 }
 
-/// The stages keep everything as far as they got; only their status says how they ended. A dependency's failure is that
-/// of everything above it.
-void Core::Impl::mark_failed(const Job& job, const std::string& why, bool is_cut_off) {
+/// The stages keep everything as far as they got; only their status says how they ended. `line`: of that unit and those
+/// above it, whose failure a dependency's is; else of all.
+void Core::Impl::mark_failed(const Job& job, const std::string& why, bool is_cut_off,
+                             std::optional<std::uint32_t> line) {
   auto known = expansions.find(job.number);
   std::vector<DeploymentKey> keys{deployment_of(job)};
   if (known != expansions.end()) {
-    for (std::uint32_t unit = 1; unit < known->second.units.size(); ++unit) {
-      if (!known->second.units[unit].is_provider) keys.push_back(key_of(job, known->second.units[unit]));
+    const std::vector<Unit>& units = known->second.units;
+    std::set<std::uint32_t> meant;
+    for (std::uint32_t unit = line.value_or(0); unit != 0; unit = units[unit].parent) meant.insert(unit);
+    for (std::uint32_t unit = 1; unit < units.size(); ++unit) {
+      if (!units[unit].is_provider && (!line || meant.contains(unit))) keys.push_back(key_of(job, units[unit]));
     }
   }
   for (const DeploymentKey& key : keys) {
     if (!rows.state().deployments.contains(key)) continue;
     const std::map<std::string, state::StageRecord> stages = rows.state().deployments.at(key).stages;
     for (const auto& [name, record] : stages) {
-      if (record.job != job.number || !is_running(record.status.code)) continue;
+      if (record.job != job.number) continue;
+      // What was marked for something else that failed beside it.
+      if (is_cut_off && is_failure(record.status.code)) {
+        rows.edit_deployment(key).stages[name].status.is_cut_off = true;
+      }
+      if (!is_running(record.status.code)) continue;
       state::StageRecord& stage = rows.edit_deployment(key).stages[name];
       go(stage, failure_code(stage.status.code), job, why);
       stage.status.tried = 0;

@@ -67,10 +67,10 @@ void Core::Impl::accept(TaskId id) {
   if (was_unknown) {
     tell("task.returned", job.principal, deployment_of(job), job.number,
          {{"task", id.index}, {"step", task.step}, {"agent", task.agent}, {"attempt", task.attempt}});
-    log(job, "info", fmt::format("Agent {} is back; step {} goes on.", task.agent, task.step));
+    log_at(job, id.index, "info", fmt::format("Agent {} is back; step {} goes on.", task.agent, task.step));
     rows.edit(id.job).hint.clear();
   }
-  if (!job.message.empty() && !job.cancel_requested) rows.edit(id.job).message.clear();
+  if (!job.message.empty() && !job.cancel_requested && (!job.failure || was_unknown)) rows.edit(id.job).message.clear();
   if (wants_stop(job)) send_cancel(task);
 }
 
@@ -122,7 +122,7 @@ void Core::Impl::append_output(TaskId id, std::uint64_t offset, std::string_view
   entry.job = job.number;
   entry.time = now.wall;
   entry.level = "output";
-  entry.sections = sections_of(job);
+  entry.sections = sections_at(job, id.index);
   entry.task = id.index;
   entry.attempt = task.attempt;
   entry.offset = have;
@@ -192,22 +192,17 @@ void Core::Impl::settle_task(TaskId id, TaskOutcome outcome, int exit_status, st
   tell("task.finished", job.principal, deployment_of(job), job.number, std::move(data));
 }
 
-/// The current task has settled: the next step, or the end of the job.
+/// A task has settled: what comes next, or the end of the job.
 void Core::Impl::after_step(TaskId id) {
   const Task task = rows.state().tasks.at(id);
   if (may_run_again(task)) return run_again(id);
-  if (find_live(id.job)->failure) return after_deactivation(task);
+  if (is_unwinding(*find_live(id.job))) return after_deactivation(task);
   if (task.outcome != TaskOutcome::ok) {
     const bool was_script = task.outcome == TaskOutcome::failed || task.outcome == TaskOutcome::timed_out;
-    return fail_job(id.job, failure_of(task), was_script ? last_lines(task.last_output) : std::string());
+    return fail_step(id, failure_of(task), was_script ? last_lines(task.last_output) : std::string());
   }
-  const Step step = *step_at(*find_live(id.job), id.index);
-  if (Result<> left = leave(id.job, step, &task); !left) return fail_job(id.job, left.error());
-  const std::size_t steps = expansion_of(id.job).steps.size();
-  Job& row = rows.edit(id.job);
-  row.current = id.index + 1;
-  // A cancellation that came during the last step has nothing left to stop.
-  if (row.cancel_requested && row.current < steps) return cancel_now(id.job);
+  if (Result<> left = leave(id.job, id.index, &task); !left) return fail_step(id, left.error());
+  step_done(id.job, id.index);
   advance(id.job);
 }
 
@@ -216,10 +211,11 @@ void Core::Impl::after_deactivation(const Task& task) {
   const JobId number = task.id.job;
   const Job& job = *find_live(number);
   if (task.outcome == TaskOutcome::ok) {
-    announce_end(job, *step_at(job, task.id.index));
+    announce_end(job, task.id.index);
   } else {
-    log(job, "error", "Error: " + describe(failure_of(task)));
+    log_at(job, task.id.index, "error", "Error: " + describe(failure_of(task)));
   }
+  step_done(number, task.id.index);
   if (is_within_reach(job)) return unwind(number);
   settle_failed(number);
 }
@@ -295,7 +291,7 @@ void Core::Impl::mark_unknown(TaskId id) {
                        "resolve {} --as ok|failed --reason TEXT` settles this job, `escape agents remove {}` "
                        "gives the host up.",
                        job.number, task.agent);
-  log(job, "warn", text);
+  log_at(job, id.index, "warn", text);
   tell("task.unknown", job.principal, deployment_of(job), job.number,
        {{"task", id.index},
         {"step", task.step},

@@ -30,6 +30,8 @@ void describe(V& visit, Failure& f) {
   visit("message", f.message);
   visit("hint", f.hint);
   visit("step", f.step);
+  visit("waits_for_others", f.waits_for_others);
+  visit("lines", f.lines);
 }
 template <class V>
 void describe(V& visit, Job& j) {
@@ -62,12 +64,15 @@ void describe(V& visit, Job& j) {
   visit("cancel_requested", j.cancel_requested);
   visit("cancelled_by", j.cancelled_by);
   visit("current", j.current);
+  visit("ahead", j.ahead);
+  visit("at", j.at);
   visit("task_count", j.task_count);
   visit("log_entries", j.log_entries);
   visit("created_at", j.created_at);
   visit("started_at", j.started_at);
   visit("settled_at", j.settled_at);
   visit("previous_variables", j.previous_variables);
+  visit("previous_below", j.previous_below);
   visit("tried", j.tried);
   visit("is_automatic", j.is_automatic);
   visit("removes_deployment", j.removes_deployment);

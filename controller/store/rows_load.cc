@@ -114,6 +114,9 @@ Result<> load_live_job(const Reader& reader, JobId number, State& state) {
     const TaskId id = task.id;
     state.tasks.insert_or_assign(id, std::move(task));
   }
+  // A row of the time when a job was at one step only does not say so.
+  Job& loaded = state.jobs.at(number);
+  if (loaded.at.empty() && state.tasks.contains({number, loaded.current})) loaded.at = {loaded.current};
   return ok();
 }
 

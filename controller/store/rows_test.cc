@@ -84,12 +84,15 @@ Job full_job() {
   j.cancel_requested = true;
   j.cancelled_by = "bob";
   j.current = 1;
+  j.ahead = {3};
+  j.at = {1, 2};
   j.task_count = 2;
   j.log_entries = 77;
   j.created_at = {1};
   j.started_at = {2};
   j.settled_at = {3};
   j.previous_variables = {{"INPUT_PREVIOUS_who", "y"}};
+  j.previous_below = {{"a:db", {{"INPUT_PREVIOUS_size", "3"}}}};
   j.tried = 4;
   j.is_automatic = true;
   j.removes_deployment = true;
@@ -106,6 +109,7 @@ Job full_job() {
   j.reason = "it eats memory";
   j.plan = "plan-0123456789abcdef";
   j.with_inputs = {"who"};
+  j.failure = Failure{"failed", "it failed", "look", 3, true, {0, 2}};
   return j;
 }
 
@@ -179,6 +183,16 @@ protocol::LogEntry entry(std::uint64_t sequence, std::size_t size = 3) {
 
 protocol::EventView event(EventSequence sequence) {
   return {sequence, {11}, "job.settled", "ann", "prod", "main", 7, {{"k", "v"}}};
+}
+
+TEST(Rows, AJobOfTheTimeWhenItWasAtOneStepOnlyIsAtThat) {
+  const std::unique_ptr<Database> db = make_memory_database();
+  Job job = full_job();
+  job.at.clear();
+  job.ahead.clear();
+  job.log_entries = 0;
+  commit(*db, {job, full_task()});
+  EXPECT_EQ(load(*db).jobs.at(7).at, std::vector<std::uint32_t>{1});
 }
 
 TEST(Rows, EveryChangeComesBackFromLoadState) {

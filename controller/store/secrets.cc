@@ -30,6 +30,7 @@ constexpr std::array secret_fields{
     SecretField{Table::deployments, "stages", "files"},
     SecretField{Table::jobs, "", "inputs"},
     SecretField{Table::jobs, "", "previous_variables"},
+    SecretField{Table::jobs, "", "previous_below"},
     SecretField{Table::jobs, "", "given"},
     SecretField{Table::jobs, "", "given_files"},
     SecretField{Table::jobs, "", "seen"},

@@ -37,6 +37,7 @@ std::vector<Change> secret_changes() {
   job.environment = "prod";
   job.inputs = values();
   job.previous_variables = variables;
+  job.previous_below = {{"app:db", variables}};
   Task task;
   task.id = {7, 0};
   task.outputs = values();
@@ -90,6 +91,7 @@ class Secrets : public testing::Test {
     EXPECT_EQ(deployment.stages.at("build").inputs, values());
     EXPECT_EQ(state.jobs.at(7).inputs, values());
     EXPECT_EQ(state.jobs.at(7).previous_variables.at("INPUT_password"), secret);
+    EXPECT_EQ(state.jobs.at(7).previous_below.at("app:db").at("INPUT_password"), secret);
     const Task& task = state.tasks.at({7, 0});
     EXPECT_EQ(task.outputs, values());
     EXPECT_EQ(task.variables.at("INPUT_password"), secret);

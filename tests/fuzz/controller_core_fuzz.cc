@@ -425,11 +425,14 @@ class World {
     CHECK(waits || lock->second.holder == job.number);
     if (job.phase != JobPhase::running || job.kind == JobKind::converge) return;
     if (job.task_count == 0) return;  // its releases are being looked up
-    const auto task = state.tasks.find({job.number, job.current});
-    CHECK(task != state.tasks.end());
-    const TaskPhase phase = task->second.phase;
-    CHECK(phase != TaskPhase::settled && phase != TaskPhase::skipped);
-    CHECK(wake_at_ || phase == TaskPhase::accepted || phase == TaskPhase::unknown);
+    CHECK(!job.at.empty());
+    for (const std::uint32_t index : job.at) {
+      const auto task = state.tasks.find({job.number, index});
+      CHECK(task != state.tasks.end());
+      const TaskPhase phase = task->second.phase;
+      CHECK(phase != TaskPhase::settled && phase != TaskPhase::skipped);
+      CHECK(wake_at_ || phase == TaskPhase::accepted || phase == TaskPhase::unknown);
+    }
   }
 
   fuzz::Input& input_;

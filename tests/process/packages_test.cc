@@ -130,6 +130,39 @@ TEST_F(Packages, AControllerThatDiesWhileADependencyRunsGoesOnWithIt) {
   EXPECT_TRUE(has(cluster.escape({"state", "show-deployment", "-d", "qs/app", "-e", "live"}).out, "db://7"));
 }
 
+TEST_F(Packages, IndependentDependenciesRunAtTheSameTimeWhoeverDies) {
+  // Each waits for the other one: by themselves neither would end.
+  const auto meets = [&](const std::string& name, const std::string& other) {
+    release("name: qs/" + name + "\nversion: 1.@\ndeploy: meet.sh\ndestroy: meet.sh\n",
+            {{"meet.sh", "#!/bin/bash\nF=" + cluster.folder() + "\necho run >> $F/" + name +
+                             "-runs\nuntil [ -e $F/met ] && [ $(wc -l < $F/" + name + "-runs) = $(wc -l < $F/" + other +
+                             "-runs) ]; do sleep 0.05; done\necho " + name + " met " + other + "\n"}});
+  };
+  meets("left", "right");
+  meets("right", "left");
+  release(
+      "name: qs/both\nversion: 1.@\ndepends: [qs/left-latest as left, qs/right-latest as right]\n"
+      "deploy: {inline: echo both are there}\n",
+      {});
+  const auto runs = [&](const std::string& name) { return count_lines(cluster.folder() + "/" + name + "-runs"); };
+  Process deploying = cluster.start_escape({"run", "deploy", "qs/both-latest", "-e", "live"}, "deploy");
+  ASSERT_TRUE(eventually([&] { return runs("left") == 1 && runs("right") == 1; }));
+  cluster.kill_controller();
+  cluster.start_controller();
+  cluster.kill_agent("live");
+  cluster.start_agent("live");
+  write_text(cluster.folder() + "/met", "");
+  EXPECT_EQ(deploying.wait(), 0) << read_text(cluster.folder() + "/deploy.err");
+  const std::string told = read_text(cluster.folder() + "/deploy.err");
+  EXPECT_TRUE(has_in_order(told, {"Dependency qs/left-v1.0: left met right", "both are there"})) << told;
+  EXPECT_TRUE(has_in_order(told, {"Dependency qs/right-v1.0: right met left", "both are there"})) << told;
+  EXPECT_EQ(runs("left") + runs("right"), 2);
+
+  const Ran destroyed = cluster.escape({"run", "destroy", "-d", "qs/both", "-e", "live"});
+  EXPECT_EQ(destroyed.exit_status, 0) << destroyed.all();
+  EXPECT_EQ(runs("left") + runs("right"), 4);
+}
+
 TEST_F(Packages, DownloadsAreFetchedOnTheHostBeforeTheScripts) {
   const std::string url = "http://" + cluster.address() + ":" + std::to_string(cluster.port("http"));
   release("name: qs/fetches\nversion: 1.@\ndownloads: [{url: '" + url +

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "shared/base/overloaded.h"
+#include "tests/simulation/graph.h"
 
 namespace escape::simulation {
 
@@ -202,9 +203,17 @@ void Checks::on_script_start(const std::string& host, const AgentId& agent, cons
     world_.fail("a task runs on its agent",
                 fmt::format("task {} is {}'s and runs on {} as {}", to_string(key), row->second.agent, host, agent));
   }
+  if (offer.environment == Graph::environment && !excused_.contains(key)) {
+    if (const std::optional<std::string> wrong = out_of_order(offer, truth, scripts_, releases_)) {
+      world_.fail("the order fits every edge",
+                  fmt::format("task {}, {} of {} starts: {}", to_string(key), offer.step, offer.deployment, *wrong));
+    }
+  }
+  // Of a provider its consumers' jobs run scripts, too, each by itself.
+  const bool is_of_provider = offer.step.ends_with("activate_provider");
   for (const auto& [other, running] : scripts_) {
-    if (!running.is_running || running.environment != offer.environment || running.deployment != offer.deployment ||
-        other == key)
+    if (is_of_provider || running.is_of_provider || !running.is_running || running.environment != offer.environment ||
+        running.deployment != offer.deployment || other == key)
       continue;
     auto known = truth.tasks.find(other.task);
     const bool is_given_up = known != truth.tasks.end() && known->second.outcome == TaskOutcome::interrupted;
@@ -216,6 +225,7 @@ void Checks::on_script_start(const std::string& host, const AgentId& agent, cons
   record.is_running = true;
   record.environment = offer.environment;
   record.deployment = offer.deployment;
+  record.is_of_provider = is_of_provider;
   record.job = key.task.job;
 }
 

@@ -19,6 +19,7 @@ namespace escape::simulation {
 struct ScriptRecord {
   int runs = 0;
   bool is_running = false;
+  bool is_of_provider = false;  ///< it activates or deactivates one, in the job of whoever needs it
   std::string environment, deployment;
   JobId job = 0;
   protocol::TaskOutcome ended = protocol::TaskOutcome::interrupted;  ///< until it ends by itself
@@ -30,7 +31,9 @@ void check_batch(World& world, Truth& truth, const std::vector<controller::Chang
 
 class Checks {
  public:
-  explicit Checks(World& world) : world_(world) {}
+  /// `releases`: what the order of scripts is checked against.
+  Checks(World& world, const std::map<std::string, release::ReleaseRecord>& releases)
+      : world_(world), releases_(releases) {}
 
   /// The byte of a script's output at an offset: what arrives must be just that.
   static char output_byte(const agent::TaskKey& key, std::uint64_t offset);
@@ -55,6 +58,7 @@ class Checks {
 
  private:
   World& world_;
+  const std::map<std::string, release::ReleaseRecord>& releases_;
   std::map<agent::TaskKey, ScriptRecord> scripts_;
   std::set<agent::TaskKey> excused_, never_;
   int scripts_run_ = 0;

@@ -26,6 +26,7 @@ release::ReleaseRecord make_release(const std::string& id, const std::vector<std
 }
 
 constexpr int controller_machine = 0;
+constexpr int walker_machine = 200;
 constexpr int first_clone_machine = 1000;
 
 }  // namespace
@@ -33,7 +34,7 @@ constexpr int first_clone_machine = 1000;
 Cluster::Cluster(World& world)
     : world_(world),
       network_(world),
-      checks_(world),
+      checks_(world, inventory_.releases),
       controller_clock_{&world, Micros{0}},
       disk_(world),
       random_(world.stream("workload")) {
@@ -46,8 +47,10 @@ Cluster::Cluster(World& world)
   controller_ = std::make_unique<ControllerNode>(
       "controller", ControllerNode::Parts{&world_, &network_, &checks_, &inventory_, &controller_clock_}, disk_);
   controller_->on_died = [this] { restart_controller(downtime_); };
+  Graph graph = draw_graph(world.stream("graph"));
+  inventory_.releases.insert(graph.releases.begin(), graph.releases.end());
   const auto agents = static_cast<int>(1 + shape.below(5));
-  for (int i = 1; i <= agents; ++i) {
+  for (int i = 1; i <= agents + 1; ++i) {
     Member member;
     member.host = std::make_unique<Host>(world_, checks_, disk_.truth(), fmt::format("host{}", i));
     member.agent =
@@ -57,7 +60,7 @@ Cluster::Cluster(World& world)
         if (!agent->is_up()) agent->start();
       });
     };
-    member.environment = i % 3 == 2 ? "live" : "stage";
+    member.environment = i > agents ? Graph::environment : i % 3 == 2 ? "live" : "stage";
     members_.push_back(std::move(member));
   }
   const auto clients = static_cast<int>(2 + shape.below(3));
@@ -65,6 +68,8 @@ Cluster::Cluster(World& world)
     const std::string name = i == 0 ? "admin" : fmt::format("person{}", i);
     clients_.push_back(std::make_unique<ClientNode>(world_, network_, name, 100 + i));
   }
+  walker_ = std::make_unique<ClientNode>(world_, network_, "walker", walker_machine);
+  walk_ = std::make_unique<GraphWalk>(world_, *walker_, disk_.truth(), std::move(graph));
   pace_ = shape.between(300ms, 4s);
 }
 
@@ -99,6 +104,7 @@ void Cluster::run(const std::vector<Fault>& faults) {
     for (const auto& client : clients_) {
       if (!client->is_idle()) who += " " + client->name;
     }
+    if (!walk_->is_at_rest()) who += " " + walker_->name;
     world_.fail("everything settles", "not at rest:" + who);
   }
 }
@@ -107,7 +113,7 @@ bool Cluster::is_settled() const {
   return controller_->is_up() && controller_->is_idle() && controller_->state().jobs.empty() &&
          std::ranges::all_of(members_,
                              [](const Member& one) { return one.agent->is_online() && one.agent->is_settled(); }) &&
-         std::ranges::all_of(clients_, [](const auto& client) { return client->is_idle(); }) &&
+         std::ranges::all_of(clients_, [](const auto& client) { return client->is_idle(); }) && walk_->is_at_rest() &&
          std::ranges::none_of(checks_.scripts(), [](const auto& one) { return one.second.is_running; });
 }
 
@@ -115,6 +121,7 @@ bool Cluster::is_settled() const {
 void Cluster::calm_down() {
   world_.note("faults", "stop");
   is_calm_ = true;
+  walk_->come_to_rest();
   downtime_ = 500ms;
   if (!controller_->is_up()) restart_controller(0us);
   for (Member& clone : clones_) clone.agent->kill(true);
@@ -138,6 +145,7 @@ void Cluster::count(Outcome& outcome) const {
   outcome.scripts = checks_.scripts_run();
   outcome.packets = network_.carried();
   outcome.seen = seen_;
+  for (const auto& [what, count] : walk_->seen()) outcome.seen[what] += count;
   for (const auto& [number, job] : disk_.truth().settled_jobs) {
     ++outcome.seen[fmt::format("job {}", name_of(job.outcome))];
     ++outcome.seen[fmt::format("job of kind {}", name_of(job.kind))];

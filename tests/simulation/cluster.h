@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/simulation/graph.h"
 #include "tests/simulation/simulation.h"
 
 namespace escape::simulation {
@@ -58,8 +59,8 @@ class Cluster {
 
   World& world_;
   Network network_;
-  Checks checks_;
   Inventory inventory_;
+  Checks checks_;
   Clock controller_clock_;
   ControllerDisk disk_;
   std::unique_ptr<ControllerNode> controller_;
@@ -68,7 +69,9 @@ class Cluster {
   std::vector<Member> members_;
   std::vector<Member> clones_;
   std::vector<std::unique_ptr<ClientNode>> clients_;  ///< the first one is the administrator
-  Random random_;                                     ///< of the workload
+  std::unique_ptr<ClientNode> walker_;
+  std::unique_ptr<GraphWalk> walk_;
+  Random random_;  ///< of the workload
   bool is_calm_ = false;
   bool address_is_taken_ = false;
   int restart_ = 0;

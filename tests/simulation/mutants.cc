@@ -28,6 +28,8 @@ constexpr std::array mutants{
     Mutant{"lose_the_lock_release", "a job settles and keeps its lock"},
     Mutant{"carry_out_a_repeated_request", "a request that is repeated under its id is carried out again"},
     Mutant{"forget_what_was_unsent", "a controller's new life does not re-derive what was not sent"},
+    Mutant{"begin_before_what_is_needed", "a dependency begins before what it is given something of"},
+    Mutant{"use_a_provider_together", "two dependencies of a job use the same provider at once"},
     Mutant{"reuse_an_attempt", "what its agent came back without is offered again as the same attempt"},
     Mutant{"hand_over_unknown_tasks", "a lost agent's task goes to another agent"},
     Mutant{"forget_results_at_hello", "an agent is told to forget a result that is not committed"},

@@ -25,6 +25,8 @@ void Cluster::enrol_all() {
   }
   for (Member& member : members_) invite_agent(member);
   for (std::size_t i = 1; i < clients_.size(); ++i) invite_person(*clients_[i]);
+  invite_person(*walker_);
+  walk_->start();
 }
 
 void Cluster::invite_agent(Member& member) {
