@@ -456,6 +456,7 @@ packages::Preparation Node::Impl::preparation_of(const protocol::Offer& offer) c
   wanted.platform = facts.platform;
   wanted.arch = facts.arch;
   wanted.tell = runs.head_of_output(offer);
+  wanted.mask = Runs::masking(offer);
   return wanted;
 }
 

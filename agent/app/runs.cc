@@ -96,13 +96,17 @@ void Runs::clean_up() const {
 
 std::function<void(std::string_view)> Runs::head_of_output(const protocol::Offer& offer) const {
   const std::string path = in_folder(journal_.folder_of(key_of(offer)), runner::file_name::output);
-  return [path, secrets = secrets_of(offer)](std::string_view line) {
+  return [path, secrets = secrets_of(offer)](std::string_view text) {
     const io::Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file || !io::write_all(file, runner::masked(line, secrets) + "\n", path)) return;
+    if (!file || !io::write_all(file, runner::masked(text, secrets), path)) return;
     // The task may be prepared again after a power cut, and what was sent by then has its place in the output.
     (void)::fsync(file.get());
     (void)io::sync_folder(io::parent_path(path));
   };
+}
+
+std::function<std::string(std::string_view)> Runs::masking(const protocol::Offer& offer) {
+  return [secrets = secrets_of(offer)](std::string_view text) { return runner::masked(text, secrets); };
 }
 
 TaskResult Runs::unstarted(const protocol::Offer& offer, const Error& why) const {

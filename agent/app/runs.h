@@ -34,9 +34,11 @@ class Runs {
   Runs(const Runs&) = delete;
   Runs& operator=(const Runs&) = delete;
 
-  /// Writes lines to the head of the task's output, masked like the script's. From any thread; what the disk does not
+  /// Writes text to the head of the task's output, masked like the script's. From any thread; what the disk does not
   /// take is dropped, and so is what comes when the task is forgotten.
   std::function<void(std::string_view)> head_of_output(const protocol::Offer& offer) const;
+  /// The same masking alone, of one text at a time.
+  static std::function<std::string(std::string_view)> masking(const protocol::Offer& offer);
   /// How an accepted task ends whose script is not started.
   TaskResult unstarted(const protocol::Offer& offer, const Error& why) const;
 

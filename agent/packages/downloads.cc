@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "agent/packages/progress.h"
 #include "shared/base/time.h"
 #include "shared/io/archive.h"
 #include "shared/io/beneath.h"
@@ -18,7 +19,6 @@ namespace {
 /// Disk constant: what is not whole yet, beside the destination. It also tells that a crash cut a try off.
 constexpr std::string_view part_ending = ".escape-part";
 constexpr std::size_t longest_part_name = 200;
-constexpr double bytes_per_megabyte = 1e6;
 
 std::string part_name(const std::string& name) {
   return "." + name.substr(0, longest_part_name) + std::string(part_ending);
@@ -35,9 +35,21 @@ class OneDownload {
   OneDownload(const std::string& folder, const release::Download& wish, const Preparation& task)
       : folder_(folder), wish_(wish), task_(task), url_(io::shown_url(wish.url)) {}
 
+  Result<> run() {
+    Result<> done = carry_out();
+    if (done) return done;
+    // Names and URLs are in there, which may hold anything.
+    Error error = std::move(done).error();
+    error.message = shown(error.message);
+    error.hint = shown(error.hint);
+    for (std::string& context : error.context) context = shown(context);
+    return fail(std::move(error));
+  }
+
+ private:
   /// 1. Is it wanted at all? 2. Fetch into a file beside. 3. Check it. 4. Unpack it. 5. Give it its name: last, so that
   /// a name means that all before was done.
-  Result<> run() {
+  Result<> carry_out() {
     TRY(const bool is_wanted, is_wanted());
     if (!is_wanted) return ok();
     if (wish_.unpack) {
@@ -51,10 +63,11 @@ class OneDownload {
     return done;
   }
 
- private:
-  void tell(const std::string& line) const {
-    if (task_.tell) task_.tell(line);
+  void tell(const std::string& text, char end = '\n') const {
+    if (task_.tell) task_.tell(shown(text) + end);
   }
+  /// Secrets first: they are not found any more once a character of theirs is another one.
+  std::string shown(std::string_view text) const { return printable(task_.mask(text)); }
   Result<bool> skipped(const std::string& why) const {
     tell(fmt::format("Skipping {}, because {}", url_, why));
     return false;
@@ -109,28 +122,28 @@ class OneDownload {
     what.file = content;
     what.is_cancelled = task_.package.is_cancelled;
     what.has_no_digest = true;  // with one it would only be found out at the end
-    Instant told_at = read_clocks().steady;
+    const std::string name = short_name(task_.mask(url_));
+    Pace pace(task_.clock());
+    Progress progress;
     what.on_progress = [&](std::uint64_t bytes, std::uint64_t whole) {
-      const Instant now = read_clocks().steady;
-      if (now - told_at < task_.tell_progress_after) return;
-      told_at = now;
-      tell_progress(bytes, whole);
+      progress.bytes = bytes;
+      progress.whole = whole;
+      if (!pace.is_due(task_.clock())) return;
+      tell(to_text(progress, name), '\r');
+      ++progress.told;
     };
     Result<> done = task_.fetch(what);
-    if (!done) return cannot_download(std::move(done).error(), content);
+    if (!done) {
+      // How far it came, as a line: nothing else replaces the last state.
+      if (progress.told > 0) tell(to_text(progress, name));
+      return cannot_download(std::move(done).error(), content);
+    }
     if (wish_.sha256.empty()) return ok();
     TRY(const std::string digest, io::sha256_of_file(content));
     if (digest == wish_.sha256) return ok();
     return fail(ErrorKind::bad_data,
                 fmt::format("Couldn't download '{}': it has the SHA-256 {}, expected {}", url_, digest, wish_.sha256),
                 "What lies there has changed, or the plan names another file's digest.");
-  }
-
-  void tell_progress(std::uint64_t bytes, std::uint64_t whole) const {
-    const double megabytes = static_cast<double>(bytes) / bytes_per_megabyte;
-    if (whole == 0) return tell(fmt::format("Downloading {}: {:.1f} MB so far", url_, megabytes));
-    const double all = static_cast<double>(whole) / bytes_per_megabyte;
-    tell(fmt::format("Downloading {}: {:.0f} % of {:.1f} MB", url_, 100 * megabytes / all, all));
   }
 
   Result<> unpack(const std::string& content, const io::Place& place) const {

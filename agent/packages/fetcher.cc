@@ -20,8 +20,8 @@ void Fetcher::ask(const agent::TaskKey& key, Preparation wanted) {
   auto flag = std::make_shared<std::atomic<bool>>(false);
   wanted.package.is_cancelled = [flag] { return flag->load(); };
   if (wanted.tell) {
-    wanted.tell = [this, key, flag, tell = std::move(wanted.tell)](std::string_view line) {
-      tell(line);
+    wanted.tell = [this, key, flag, tell = std::move(wanted.tell)](std::string_view text) {
+      tell(text);
       const std::lock_guard lock(mutex_);
       if (*flag || !told_.insert(key).second) return;
       waker_.wake();

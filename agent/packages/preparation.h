@@ -13,9 +13,6 @@
 
 namespace escape::packages {
 
-/// How often a download says how far it is.
-inline constexpr Millis progress_interval{10'000};
-
 /// All that a step's folder needs before its script (PROTOCOL.md, "Preparation").
 struct Preparation {
   Packages::Request package;
@@ -23,10 +20,14 @@ struct Preparation {
   std::vector<protocol::FileToWrite> files{};
   std::vector<release::Download> downloads{};
   std::vector<protocol::TemplateToRender> templates{};
-  std::string platform{}, arch{};                ///< of this host
-  std::function<void(std::string_view)> tell{};  ///< a line for the head of the task's output
+  std::string platform{}, arch{};  ///< of this host
+  /// Text for the head of the task's output: a line with its "\n", or a state that ends in "\r" and is replaced by what
+  /// is told next.
+  std::function<void(std::string_view)> tell{};
+  /// Replaces the task's secrets. What is told is masked anyway; this is for what is taken apart before.
+  std::function<std::string(std::string_view)> mask = [](std::string_view text) { return std::string(text); };
   Packages::Download fetch = io::download;  ///< for `downloads`: knows nothing of the inventory and its credentials
-  Millis tell_progress_after = progress_interval;  ///< the same for each line about one download
+  std::function<Instant()> clock = [] { return read_clocks().steady; };  ///< for the pace of what they tell
 
   /// The package's own files are all: what `find_ready` finds is ready.
   bool is_package_only() const { return parts.empty() && files.empty() && downloads.empty() && templates.empty(); }

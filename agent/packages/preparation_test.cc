@@ -29,7 +29,7 @@ class Preparing : public testing::Test {
     wanted.package.source.workspace = work;
     wanted.platform = "linux";
     wanted.arch = "amd64";
-    wanted.tell = [this](std::string_view line) { told += std::string(line) + "\n"; };
+    wanted.tell = [this](std::string_view line) { told += line; };
   }
   void TearDown() override { (void)io::remove_all(folder); }
 
@@ -151,13 +151,109 @@ TEST_F(Preparing, ABrokenConnectionIsGoneOnWith) {
   EXPECT_NE(server.requests().at(1).find("Range: bytes=5-"), std::string::npos);
 }
 
-TEST_F(Preparing, ProgressIsToldInPercent) {
-  Server server({reply("200 OK", std::string(2'000'000, 'x'))});
-  server.start();
-  want(server, "large");
-  wanted.tell_progress_after = Millis{0};
+/// A download of 30 seconds, one piece each half second, by a clock that only the fake server moves.
+struct SlowServer {
+  Instant now{1'000'000};
+  std::uint64_t whole = 60'000'000;  ///< as it is announced
+  int pieces = 60;                   ///< that come before `end`
+  Result<> end = ok();
+  void serve(Preparation& wanted) {
+    wanted.clock = [this] { return now; };
+    wanted.fetch = [this](const io::Download& what) {
+      for (int piece = 1; piece <= pieces; ++piece) {
+        now = now + Millis{500};
+        what.on_progress(static_cast<std::uint64_t>(piece) * 1'000'000, whole);
+      }
+      return end;
+    };
+  }
+};
+
+TEST_F(Preparing, ADownloadTellsItsStateEachSecondUntilALineReplacesIt) {
+  SlowServer server;
+  server.serve(wanted);
+  wanted.downloads = {{.url = "https://me:pw@files.example.com/a/b/tool.tgz?sig=abc", .dest = "tool"}};
   EXPECT_EQ(failure(), "nothing failed");
-  EXPECT_NE(told.find("Downloading " + server.url() + ": 100 % of 2.0 MB\n"), std::string::npos) << told;
+  const std::string url = "https://files.example.com/a/b/tool.tgz?sig=abc";
+  const Names states = split(told.substr(told.find('\n') + 1), '\r');
+  ASSERT_EQ(states.size(), 31u) << told;
+  EXPECT_EQ(states[0], "[                    ]   3 %  2.0 of 60.0 MB  files.example.com/tool.tgz");
+  EXPECT_EQ(states[14], "[##########          ]  50 %  30.0 of 60.0 MB  files.example.com/tool.tgz");
+  EXPECT_EQ(states[29], "[####################] 100 %  60.0 of 60.0 MB  files.example.com/tool.tgz");
+  EXPECT_EQ(states[30], "Finished downloading " + url + "\n");
+  EXPECT_TRUE(told.starts_with("Downloading " + url + " to tool\n")) << told;
+}
+
+TEST_F(Preparing, ADownloadWithinASecondTellsNoState) {
+  SlowServer server;
+  server.pieces = 1;
+  server.serve(wanted);
+  wanted.downloads = {{.url = "http://host/a", .dest = "a"}};
+  EXPECT_EQ(failure(), "nothing failed");
+  EXPECT_EQ(told, "Downloading http://host/a to a\nFinished downloading http://host/a\n");
+}
+
+TEST_F(Preparing, ADownloadOfUnknownSizeHasNoPercent) {
+  SlowServer server;
+  server.whole = 0;
+  server.serve(wanted);
+  wanted.downloads = {{.url = "http://host/a", .dest = "a"}};
+  EXPECT_EQ(failure(), "nothing failed");
+  EXPECT_EQ(told.find('%'), std::string::npos) << told;
+  EXPECT_NE(told.find("\r[                 ###]  36.0 MB  host/a\r[###                 ]  38.0 MB  host/a\r"),
+            std::string::npos)
+      << told;
+}
+
+TEST_F(Preparing, ADownloadThatFailsLeavesHowFarItCameAsALine) {
+  SlowServer server;
+  server.pieces = 31;
+  server.end = fail(ErrorKind::unreachable, "gone");
+  server.serve(wanted);
+  wanted.downloads = {{.url = "http://host/a", .dest = "a"}};
+  EXPECT_EQ(failure(), "Couldn't download 'http://host/a': gone");
+  EXPECT_TRUE(
+      told.ends_with("[##########          ]  50 %  30.0 of 60.0 MB  host/a\r"
+                     "[##########          ]  51 %  31.0 of 60.0 MB  host/a\n"))
+      << told;
+}
+
+/// YAML refuses them as they are, not as "\e": what a terminal would obey is told as "?".
+TEST_F(Preparing, ControlCharactersOfUrlsAndNamesAreNeverTold) {
+  SlowServer server;
+  server.pieces = 2;
+  server.serve(wanted);
+  const std::string evil =
+      "http://host/\x1b]0;title\x07"
+      "a\r\n\xc2\x9b"
+      "2Jb\xff";
+  wanted.downloads = {{.url = evil,
+                       .dest = "c\xc2\x9b"
+                               "d"}};
+  EXPECT_EQ(failure(), "nothing failed");
+  EXPECT_EQ(told,
+            "Downloading http://host/?]0;title?a???2Jb? to c?d\n"
+            "[                    ]   3 %  2.0 of 60.0 MB  host/?]0;title?a???2Jb?\r"
+            "Finished downloading http://host/?]0;title?a???2Jb?\n");
+  server.end = fail(ErrorKind::unreachable, "no '" + evil + "'");
+  wanted.downloads[0].dest = "other";
+  EXPECT_EQ(failure(), "Couldn't download 'http://host/?]0;title?a???2Jb?': no 'http://host/?]0;title?a???2Jb?'");
+}
+
+/// The name is cut from the URL, and pieces of a secret would not be found by whoever masks the output.
+TEST_F(Preparing, SecretsAreMaskedBeforeAUrlIsTakenApart) {
+  SlowServer server;
+  server.serve(wanted);
+  const std::string secret = "first/" + std::string(80, 'x') + "?last";
+  wanted.mask = [&](std::string_view text) {
+    std::string masked(text);
+    if (const std::size_t at = masked.find(secret); at != std::string::npos) masked.replace(at, secret.size(), "‹KEY›");
+    return masked;
+  };
+  wanted.downloads = {{.url = "http://host/" + secret, .dest = "a"}};
+  EXPECT_EQ(failure(), "nothing failed");
+  EXPECT_EQ(told.find("xxxx"), std::string::npos) << told;
+  EXPECT_NE(told.find("of 60.0 MB  host/‹KEY›\r"), std::string::npos) << told;
 }
 
 TEST_F(Preparing, PasswordsInUrlsAreNeverShown) {

@@ -124,13 +124,14 @@ Result<> Invocation::need_full_program() {
   return hand_over(argv_);
 }
 
-Renderer Invocation::make_renderer(std::vector<std::string> outer) {
+Renderer Invocation::make_renderer(std::vector<std::string> outer, bool is_replay) {
   return Renderer({.is_colourful = console_.has_error_terminal,
                    .is_live = console_.has_error_terminal && globals_.collapse_logs,
                    .is_json = globals_.logger == "json",
                    .threshold = threshold_,
                    .columns = console_.columns,
-                   .outer = std::move(outer)},
+                   .outer = std::move(outer),
+                   .is_replay = is_replay},
                   [this](std::string_view text) { console_.err(text); });
 }
 

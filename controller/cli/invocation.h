@@ -65,7 +65,7 @@ class Invocation {
   std::optional<Millis> job_limit() const { return timeout_; }
 
   /// A renderer of job output on stderr. `outer`: sections around everything it shows.
-  Renderer make_renderer(std::vector<std::string> outer = {});
+  Renderer make_renderer(std::vector<std::string> outer = {}, bool is_replay = false);
 
  private:
   const Wiring& wiring_;

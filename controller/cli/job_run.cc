@@ -20,7 +20,11 @@ Result<protocol::JobView> cancel_and_wait(Invocation& run, Link& link, JobId job
   renderer.finish();
   run.console().err("Cancelling job " + std::to_string(job) + "; press Ctrl-C to leave at once.\n");
   TRYV(link.call(protocol::request::CancelJob{job}));
-  TRYV(link.follow(job, from, [&](const protocol::LogEntry& entry) { renderer.show(entry); }, [] { return false; }));
+  const auto is_over = [&] {
+    renderer.refresh();
+    return false;
+  };
+  TRYV(link.follow(job, from, [&](const protocol::LogEntry& entry) { renderer.show(entry); }, is_over));
   renderer.finish();
   return fail(interruption_error());
 }
@@ -45,6 +49,7 @@ Result<protocol::JobView> follow_job(Invocation& run, Link& link, JobId job, std
     next = entry.sequence + 1;
   };
   const auto is_over = [&] {
+    renderer.refresh();  // asked when all that has come is shown
     is_late = run.job_limit() && read_clocks().steady - begun > *run.job_limit();
     return is_late || watch.is_interrupted();
   };

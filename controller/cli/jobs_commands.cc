@@ -152,7 +152,8 @@ Result<int> attach(Invocation& run, const JobFlags& flags) {
   TRY(const JobId number, number_of(flags.job, "the number of a job"));
   TRY(const std::uint64_t from, number_of(flags.from, "the number of a log entry"));
   TRY(Link * link, run.link(Access::read));
-  Renderer renderer = run.make_renderer();
+  TRY(const protocol::reply::Job job, ask<protocol::reply::Job>(*link, protocol::request::ShowJob{number}));
+  Renderer renderer = run.make_renderer({}, job.job.phase == protocol::JobPhase::settled);
   Result<protocol::JobView> view = follow_job(run, *link, number, from, renderer, OnInterrupt::detach);
   if (!view) return or_interrupted(fail(std::move(view).error()));
   return conclude(run, view.value(), renderer);

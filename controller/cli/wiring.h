@@ -32,8 +32,8 @@ class Link {
   /// request under the same id over reconnects. Error: unreachable, when nobody answers for the link's patience.
   virtual Result<protocol::Reply> call(protocol::Request request) = 0;
   /// Streams the job's log from entry `from` on to `on_entry`, until the job has settled; returns its final view.
-  /// `interrupted` is asked at least ten times a second; when it says so the job goes on and the error is `cancelled`,
-  /// whose message names the next entry.
+  /// `interrupted` is asked at least ten times a second, and before it waits for more than has come; when it says so
+  /// the job goes on and the error is `cancelled`, whose message names the next entry.
   virtual Result<protocol::JobView> follow(JobId job, std::uint64_t from,
                                            const std::function<void(const protocol::LogEntry&)>& on_entry,
                                            const std::function<bool()>& interrupted) = 0;

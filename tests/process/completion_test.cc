@@ -2,16 +2,11 @@
 // own `complete -C`.
 
 #include <gtest/gtest.h>
-#include <poll.h>
-#include <pty.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <chrono>
-#include <csignal>
 #include <filesystem>
 
 #include "tests/support/cluster.h"
+#include "tests/support/terminal.h"
 
 namespace escape::testing {
 namespace {
@@ -19,70 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-/// A terminal with a program in it. What it writes is kept without the sequences that move a cursor.
-class Terminal {
- public:
-  Terminal(std::vector<std::string> command, const std::string& folder,
-           const std::vector<std::pair<std::string, std::string>>& environment) {
-    winsize size{50, 200, 0, 0};
-    pid_ = ::forkpty(&terminal_, nullptr, nullptr, &size);
-    if (pid_ != 0) return;
-    for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
-    if (::chdir(folder.c_str()) != 0) ::_exit(126);
-    std::vector<char*> arguments;
-    for (std::string& argument : command) arguments.push_back(argument.data());
-    arguments.push_back(nullptr);
-    ::execvp(arguments[0], arguments.data());
-    ::_exit(127);
-  }
-  ~Terminal() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-    ::close(terminal_);
-  }
-  Terminal(const Terminal&) = delete;
-  Terminal& operator=(const Terminal&) = delete;
-
-  void type(const std::string& text) { ASSERT_EQ(::write(terminal_, text.data(), text.size()), ssize_t(text.size())); }
-  /// Whether that is written from now on, before the deadline.
-  bool shows(const std::string& part) {
-    const auto deadline = std::chrono::steady_clock::now() + Seconds(60);
-    while (!has(plain(written_), part)) {
-      pollfd ready{terminal_, POLLIN, 0};
-      const auto left = deadline - std::chrono::steady_clock::now();
-      const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(left).count();
-      if (millis <= 0 || ::poll(&ready, 1, static_cast<int>(millis)) <= 0) return false;
-      char buffer[4096];
-      const ssize_t count = ::read(terminal_, buffer, sizeof buffer);
-      if (count <= 0) return false;
-      written_.append(buffer, static_cast<std::size_t>(count));
-    }
-    return true;
-  }
-  void forget() { written_.clear(); }
-  std::string seen() const { return plain(written_); }
-
- private:
-  static std::string plain(const std::string& text) {
-    std::string kept;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      if (text[i] == '\x1b' && i + 1 < text.size()) {
-        if (text[++i] == '[') {
-          while (++i < text.size() && (text[i] < '@' || text[i] > '~')) {
-          }
-        }
-      } else if (text[i] == '\n' || static_cast<unsigned char>(text[i]) >= ' ') {
-        kept += text[i];
-      }
-    }
-    return kept;
-  }
-
-  pid_t pid_ = -1;
-  int terminal_ = -1;
-  std::string written_;
-};
 
 class Completion : public ::testing::Test {
  protected:
