@@ -149,6 +149,17 @@ TEST_F(AgentPreparation, WhatFailsIsToldAndNothingIsStarted) {
   EXPECT_FALSE(io::exists(work + "/ran"));
 }
 
+/// What remains of it when all is over: not the states of a download, of which a slow machine tells some.
+std::string lines_of(const std::string& output) {
+  std::string lines;
+  for (std::size_t begin = 0; begin < output.size();) {
+    const std::size_t end = std::min(output.find_first_of("\r\n", begin), output.size() - 1);
+    if (output[end] != '\r') lines += output.substr(begin, end + 1 - begin);
+    begin = end + 1;
+  }
+  return lines;
+}
+
 /// The same is left by an agent that was killed: an accepted task, half a file, and the head of an output.
 TEST_F(AgentPreparation, AnAgentThatDiesMeanwhileDoesItAllAgain) {
   Server server({"", reply("200 OK", "whole")});
@@ -168,10 +179,10 @@ TEST_F(AgentPreparation, AnAgentThatDiesMeanwhileDoesItAllAgain) {
   const protocol::Hello hello = greet();
   ASSERT_EQ(hello.holds.size(), 1u);
   EXPECT_EQ(hello.holds[0].phase, protocol::AgentTaskPhase::accepted);
-  EXPECT_EQ(hello.holds[0].output_bytes, said.size());
+  EXPECT_GE(hello.holds[0].output_bytes, said.size());
   const protocol::Finished finished = wait_for_end(&output);
   EXPECT_EQ(finished.outcome, TaskOutcome::ok) << finished.message;
-  EXPECT_EQ(output, said + said + "Finished downloading " + server.url() + "\nwholemade\n");
+  EXPECT_EQ(lines_of(output), said + said + "Finished downloading " + server.url() + "\nwholemade\n");
   EXPECT_FALSE(io::exists(work + "/.file.escape-part"));
 }
 
