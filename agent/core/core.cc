@@ -149,11 +149,12 @@ std::string Core::why_declined(const protocol::Offer& offer) const {
   const auto later = settled_.upper_bound(key);
   if (later != settled_.end() && same_task(*later)) return "a later attempt is already settled";
   if (!settings_.is_inproc) {
-    const bool in_workspace = !offer.package.workspace.empty();
+    const std::string& folder = offer.package.workspace.empty() ? offer.workspace : offer.package.workspace;
+    const bool in_workspace = !folder.empty();
     const bool is_workspace_agent = settings_.placement == "workspace";
     if (in_workspace && !is_workspace_agent) return "this agent runs released packages only, not workspaces";
     if (!in_workspace && is_workspace_agent) return "this process runs tasks of its own workspace only";
-    if (in_workspace && !settings_.workspace.empty() && offer.package.workspace != settings_.workspace) {
+    if (in_workspace && !settings_.workspace.empty() && folder != settings_.workspace) {
       return "this process runs tasks of the workspace '" + settings_.workspace + "' only";
     }
   }

@@ -370,6 +370,7 @@ TEST(AgentCorePlacement, TasksRunWhereTheyBelong) {
   struct Case {
     bool is_inproc;
     std::string placement, own_workspace, offered_workspace, expected;
+    std::string of_workspace{};  ///< the package is a release
   };
   const Case cases[] = {
       {false, "environment", "", "", "keep-offer Accepted prepare"},
@@ -377,6 +378,9 @@ TEST(AgentCorePlacement, TasksRunWhereTheyBelong) {
       {false, "workspace", "/w", "/w", "keep-offer Accepted prepare"},
       {false, "workspace", "/w", "/x", "Declined(this process runs tasks of the workspace '/w' only)"},
       {false, "workspace", "/w", "", "Declined(this process runs tasks of its own workspace only)"},
+      {false, "workspace", "/w", "", "keep-offer Accepted prepare", "/w"},
+      {false, "workspace", "/w", "", "Declined(this process runs tasks of the workspace '/w' only)", "/x"},
+      {false, "environment", "", "", "Declined(this agent runs released packages only, not workspaces)", "/w"},
       {true, "environment", "", "/x", "keep-offer Accepted prepare"},
   };
   for (const Case& one : cases) {
@@ -387,6 +391,7 @@ TEST(AgentCorePlacement, TasksRunWhereTheyBelong) {
     Core core(settings, Recovered{});
     protocol::Offer offer = offer_of(key);
     offer.package.workspace = one.offered_workspace;
+    offer.workspace = one.of_workspace;
     EXPECT_EQ(words(core.on(input::FromController{offer}, at(0))), one.expected)
         << one.placement << one.offered_workspace;
   }

@@ -92,6 +92,7 @@ FamilyReleases releases_in(const std::vector<const Families*>& sides, const std:
     if (found == families->end()) continue;
     all.known.insert(all.known.end(), found->second.known.begin(), found->second.known.end());
     all.is_complete = all.is_complete && found->second.is_complete;
+    all.secrets.add(found->second.secrets);
   }
   return all;
 }
@@ -111,7 +112,8 @@ protocol::DeploymentDifference difference(const std::string& name, const state::
   const Value::Object before = take(left, found.left, found.left_sha256, found.left_status);
   const Value::Object after = take(right, found.right, found.right_sha256, found.right_status);
   for (const std::string& id : changed_names(before, after)) {
-    const bool is_hidden = is_sensitive(releases, id);
+    const auto holds_one = [&](const Value* value) { return value && releases.secrets.is_in(*value); };
+    const bool is_hidden = is_sensitive(releases, id) || holds_one(before.find(id)) || holds_one(after.find(id));
     found.inputs.push_back({.name = id,
                             .left = shown_text(before.find(id), is_hidden),
                             .right = shown_text(after.find(id), is_hidden),
@@ -146,9 +148,18 @@ Result<Reply> show_past_deployment(const request::ShowDeployment& asked, const s
   TRY(const auto changes, store::find_past_deployments(reader, {asked.environment, root}, asked.at, asked.at_time));
   std::vector<DeploymentChange> of_family;
   std::map<std::string, state::Deployment> family;
+  std::set<std::string> providers;
   for (const auto& [name, change] : changes) {
     of_family.push_back(change);
     family[name] = change.deployment;
+    for (const auto& [stage, record] : change.deployment.stages) {
+      for (const auto& [variable, provider] : record.providers) providers.insert(state::root_of(provider));
+    }
+  }
+  providers.erase(root);
+  for (const std::string& provider : providers) {
+    TRY(const auto then, store::find_past_deployments(reader, {asked.environment, provider}, asked.at, asked.at_time));
+    for (const auto& [name, change] : then) family[name] = change.deployment;
   }
   TRY(auto shown, find_shown(of_family, asked));
   ReleaseFinder finder(reader, resolve);

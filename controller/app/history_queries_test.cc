@@ -100,7 +100,8 @@ TEST_F(HistoryQueriesTest, EnvironmentsAreComparedByWholeValuesAndSecretsStayHid
     one.deployment.environment = environment;
     state.deployments[{environment, one.deployment.name}] = one.deployment;
   };
-  put(change(3, "deployed", "1.0", {{"who", "Ann"}, {"password", "correct horse"}}), "stage");
+  put(change(3, "deployed", "1.0", {{"who", "Ann"}, {"password", "correct horse"}, {"url", "db://correct horse"}}),
+      "stage");
   put(change(4, "deployed", "2.0", {{"who", "Ann"}, {"password", "battery staple"}}), "live");
   put(change(5, "deployed", "1.0", {}, "same"), "stage");
   put(change(5, "deployed", "1.0", {}, "same"), "live");
@@ -112,7 +113,8 @@ TEST_F(HistoryQueriesTest, EnvironmentsAreComparedByWholeValuesAndSecretsStayHid
   EXPECT_EQ(all[0].deployment, "app");
   EXPECT_EQ(all[0].left, "qq/app-v1.0");
   EXPECT_EQ(all[0].right, "qq/app-v2.0");
-  ASSERT_EQ(all[0].inputs.size(), 1u) << "who is the same";
+  ASSERT_EQ(all[0].inputs.size(), 2u) << "who is the same";
+  EXPECT_EQ(all[0].inputs[1].left, "********") << "it holds the password";
   EXPECT_EQ(all[0].inputs[0].name, "password");
   EXPECT_EQ(all[0].inputs[0].left, "********");
   EXPECT_EQ(all[0].inputs[0].right, "********");

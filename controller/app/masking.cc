@@ -17,6 +17,28 @@ void mask_all(Value::Object& values) {
   for (auto& [id, value] : values) value = hidden_value;
 }
 
+/// Those that hold a secret under a name that nobody calls sensitive.
+void mask_holders(Value::Object& values, const SecretTexts& secrets) {
+  for (auto& [id, value] : values) {
+    if (secrets.is_in(value)) value = hidden_value;
+  }
+}
+
+void add_secrets(const state::Deployment& deployment, const FamilyReleases& releases, SecretTexts& to) {
+  const auto add = [&](const Value::Object& values) {
+    for (const auto& [id, value] : values) {
+      const bool is_hidden = value.as_string() && *value.as_string() == hidden_value;
+      if (!is_hidden && releases.is_complete && is_sensitive(releases, id)) to.add(value);
+    }
+  };
+  add(deployment.inputs);
+  for (const auto& [name, stage] : deployment.stages) {
+    add(stage.inputs);
+    add(stage.calculated_inputs);
+    add(stage.calculated_outputs);
+  }
+}
+
 void mask_input(state::StageRecord& stage, const std::string& id) {
   mask(stage.inputs, id);
   mask(stage.calculated_inputs, id);
@@ -53,6 +75,11 @@ Result<std::map<std::string, FamilyReleases>> ReleaseFinder::of_families(
   for (const auto& [name, deployment] : deployments) {
     TRYV(add_releases(deployment, families[state::root_of(name)]));
   }
+  SecretTexts secrets;
+  for (const auto& [name, deployment] : deployments) {
+    add_secrets(deployment, families.at(state::root_of(name)), secrets);
+  }
+  for (auto& [root, releases] : families) releases.secrets = secrets;
   return families;
 }
 
@@ -80,7 +107,35 @@ const std::optional<release::ReleaseRecord>& ReleaseFinder::find_in_inventory(co
   return known->second;
 }
 
+std::map<std::string, state::Deployment> with_providers(const State& state, const std::string& environment,
+                                                        const std::string& root) {
+  std::map<std::string, state::Deployment> found;
+  std::vector<std::string> open{root};
+  while (!open.empty()) {
+    const std::string next = std::move(open.back());
+    open.pop_back();
+    if (found.contains(next)) continue;
+    for (auto row = state.deployments.lower_bound({environment, next});
+         row != state.deployments.end() && row->first.environment == environment &&
+         row->first.deployment.starts_with(next);
+         ++row) {
+      if (state::root_of(row->first.deployment) != next) continue;
+      found.emplace(row->first.deployment, row->second);
+      for (const auto& [name, stage] : row->second.stages) {
+        for (const auto& [variable, provider] : stage.providers) open.push_back(state::root_of(provider));
+      }
+    }
+  }
+  return found;
+}
+
 void mask_sensitive(state::Deployment& deployment, const FamilyReleases& releases) {
+  mask_holders(deployment.inputs, releases.secrets);
+  for (auto& [name, stage] : deployment.stages) {
+    mask_holders(stage.inputs, releases.secrets);
+    mask_holders(stage.calculated_inputs, releases.secrets);
+    mask_holders(stage.calculated_outputs, releases.secrets);
+  }
   if (!releases.is_complete) {
     mask_all(deployment.inputs);
     for (auto& [name, stage] : deployment.stages) {
@@ -105,6 +160,7 @@ void mask_sensitive(state::Deployment& deployment, const FamilyReleases& release
 Result<> mask_sensitive(state::EnvironmentState& whole, ReleaseFinder& finder) {
   TRY(const auto families, finder.of_families(whole.deployments));
   for (auto& [name, deployment] : whole.deployments) mask_sensitive(deployment, families.at(state::root_of(name)));
+  if (!families.empty()) mask_holders(whole.environment.inputs, families.begin()->second.secrets);
   for (const auto& [name, releases] : families) {
     if (!releases.is_complete) mask_all(whole.environment.inputs);
     for (const release::Metadata& metadata : releases.known) {

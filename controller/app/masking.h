@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "controller/core/core.h"
+#include "controller/core/secret_texts.h"
 #include "controller/store/store.h"
 #include "shared/base/result.h"
 #include "shared/release/metadata.h"
@@ -18,6 +19,7 @@ namespace escape::controller {
 struct FamilyReleases {
   std::vector<release::Metadata> known;
   bool is_complete = true;  ///< otherwise nobody can tell which values are sensitive, and all are hidden
+  SecretTexts secrets{};    ///< values of what they call sensitive: hidden wherever they came to
 };
 bool is_sensitive(const FamilyReleases& releases, const std::string& variable);
 
@@ -28,7 +30,8 @@ class ReleaseFinder {
   ReleaseFinder(const store::Reader& reader, ResolveRelease resolve) : reader_(reader), resolve_(std::move(resolve)) {}
   Result<> add_releases(const state::Deployment& deployment, FamilyReleases& to);
   /// By the first one's name: a dependency is given the values of whoever is above it, so what one of a family calls
-  /// sensitive is hidden in all.
+  /// sensitive is hidden in all. Values go from providers to whoever consumes them: all of `deployments` know the
+  /// secrets of all.
   Result<std::map<std::string, FamilyReleases>> of_families(
       const std::map<std::string, state::Deployment>& deployments);
 
@@ -41,6 +44,10 @@ class ReleaseFinder {
   ResolveRelease resolve_;
   std::map<std::string, std::optional<release::ReleaseRecord>> asked_;
 };
+
+/// Those of the deployment's family, of the families that provide for it, and of those that provide for them.
+std::map<std::string, state::Deployment> with_providers(const State& state, const std::string& environment,
+                                                        const std::string& root);
 
 void mask_sensitive(state::Deployment& deployment, const FamilyReleases& releases);
 /// An environment's inputs are those of its deployments: what one of them calls sensitive is hidden.

@@ -286,9 +286,8 @@ Result<Reply> show_deployment(const request::ShowDeployment& asked, const QueryC
   if (asked.at != 0 || asked.at_time.is_set()) return show_past_deployment(asked, context.reader, context.resolve);
   TRY(auto shown, find_shown(context.state, asked));
   const std::string root = state::root_of(asked.deployment);
-  TRY(const auto family, find_shown(context.state, request::ShowDeployment{asked.environment, root}));
   ReleaseFinder finder(context.reader, context.resolve);
-  TRY(const auto families, finder.of_families(family));
+  TRY(const auto families, finder.of_families(with_providers(context.state, asked.environment, root)));
   for (auto& [name, deployment] : shown) mask_sensitive(deployment, families.at(root));
   return Reply(reply::Deployment{codec::deployment_to_state_json(shown, asked.deployment)});
 }

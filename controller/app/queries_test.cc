@@ -226,6 +226,46 @@ TEST_F(QueriesTest, SensitiveValuesAreHidden) {
   }
 }
 
+/// A default, a mapping or a script has put it into a value that nobody calls sensitive, here or at a consumer.
+TEST_F(QueriesTest, ASecretIsHiddenWhereverItCameTo) {
+  release::Metadata metadata;
+  metadata.project = "pp";
+  metadata.name = "aa";
+  metadata.version = "1";
+  metadata.inputs.resize(1);
+  metadata.inputs[0].id = "password";
+  metadata.inputs[0].type = "secret";
+  for (const JobId number : {1, 2}) {
+    Job deploy;
+    deploy.number = number;
+    deploy.phase = JobPhase::settled;
+    save(deploy);
+    save(JobPlan{number, codec::metadata_to_value(metadata)});
+    metadata.inputs.clear();  // the consumer's release knows of none
+  }
+  state.environments["stage"] = {.name = "stage", .inputs = {}, .created_at = {}};
+  state::Deployment provider{.environment = "stage", .name = "db", .inputs = {}};
+  provider.stages["deploy"] = {.calculated_inputs = {{"password", "hunter2"}, {"plain", "hunter2"}, {"user", "ann"}},
+                               .calculated_outputs = {{"url", "postgres://ann:hunter2@db"}},
+                               .job = 1};
+  state.deployments[{"stage", "db"}] = provider;
+  state::Deployment consumer{.environment = "stage", .name = "web", .inputs = {}};
+  consumer.stages["deploy"] = {.calculated_inputs = {{"urls", Value::List{"postgres://ann:hunter2@db"}}, {"me", "ann"}},
+                               .job = 2};
+  consumer.stages["deploy"].providers = {{"db", "db"}};
+  state.deployments[{"stage", "web"}] = consumer;
+  const auto shown = [&](const std::string& name) {
+    return codec::to_json(
+        std::get<reply::Deployment>(answer(request::ShowDeployment{"stage", name}, context()).value()).deployment);
+  };
+  const std::string exported =
+      codec::to_json(std::get<reply::State>(answer(request::ExportState{}, context()).value()).state);
+  for (const std::string& text : {shown("db"), shown("web"), exported}) {
+    EXPECT_EQ(text.find("hunter2"), std::string::npos) << text;
+    EXPECT_NE(text.find("ann"), std::string::npos) << text;
+  }
+}
+
 /// No job wrote what was imported: its release says which values are sensitive, and while nobody knows it all may be.
 TEST_F(QueriesTest, OfAnImportedDeploymentTheReleaseIsAskedFor) {
   const Value::Object inputs{{"password", "hunter2"}, {"user", "ann"}};

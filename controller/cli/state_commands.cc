@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "controller/cli/commands.h"
 #include "controller/cli/common_flags.h"
@@ -112,8 +113,10 @@ Result<int> set(Invocation& run, const StateFlags& flags) {
 
 Result<int> request(Invocation& run, const StateFlags& flags) {
   TRYV(check_environment(flags.environment));
-  if (flags.action != "deploy" && flags.action != "smoke" && flags.action != "destroy") {
-    return fail(ErrorKind::usage, "'" + flags.action + "' can't be asked for.", "What can be: deploy, smoke, destroy.");
+  static const std::set<std::string> actions{"deploy", "smoke", "destroy", "forget"};
+  if (!actions.contains(flags.action)) {
+    return fail(ErrorKind::usage, "'" + flags.action + "' can't be asked for.",
+                "What can be: deploy, smoke, destroy, forget.");
   }
   if (flags.removes && flags.action != "destroy") {
     return fail(ErrorKind::usage, "--delete goes with destroy only.", "escape state request destroy --delete -d NAME");
@@ -242,7 +245,9 @@ void describe_state_request(Syntax& syntax) {
   add_deployment(syntax, *flags);
   add_plan(syntax, *flags);
   syntax.flag("--delete", flags->removes, "With destroy: take the deployment off the list when it is destroyed");
-  syntax.required_argument("deploy|smoke|destroy", flags->action, "What the next converge should do with it");
+  syntax.required_argument("deploy|smoke|destroy|forget", flags->action,
+                           "What the next converge should do with it; forget: off the list at once, whatever is on its "
+                           "hosts stays there");
   syntax.example("escape state request smoke -d quickstart/hello-world -e stage");
   syntax.example("escape state request destroy --delete -d db -e test");
   syntax.action([flags](Invocation& run) { return request(run, *flags); });

@@ -162,6 +162,22 @@ TEST_F(AgentsTest, removing_an_agent) {
   EXPECT_TRUE(h.connected.empty()) << "refused";
 }
 
+TEST_F(AgentsTest, what_lived_on_a_removed_one_says_so_when_it_moves) {
+  agent->finishes_at_once = true;
+  h.deploy(app);
+  h.enrol("s2", "stage");
+  h.ask(protocol::request::RemoveAgent{"s1"});
+  protocol::request::Submit destroy;
+  destroy.kind = JobKind::destroy;
+  destroy.environment = "stage";
+  destroy.deployment = "pp/app";
+  h.releases[app].metadata.stages["destroy"].script = "destroy.sh";
+  const JobId job = h.submit(destroy);
+  EXPECT_EQ(h.job(job).outcome, JobOutcome::ok) << h.job(job).message;
+  EXPECT_THAT(h.log_texts(job), ::testing::Contains(::testing::HasSubstr(
+                                    "pp/app lived on agent s1, which has been removed: its steps run on s2")));
+}
+
 TEST_F(AgentsTest, an_invitation_admits_one_key) {
   protocol::request::Invite invite;
   invite.role = "agent";

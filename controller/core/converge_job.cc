@@ -150,7 +150,17 @@ void Core::Impl::make_children(JobId number) {
           make_child(number, change, one == desired.end() ? nullptr : one->second, std::move(after));
     }
   }
-  if (!children.contains(number)) finish_converge(number);
+  if (children.contains(number)) return;
+  std::vector<std::string> left;
+  for (const PlannedChange& change : plan) {
+    if (change.action == "wait" || change.action == "held") left.push_back(change.deployment);
+  }
+  if (left.empty() || !job.failed_deployments.empty()) return finish_converge(number);
+  log(job, "warn",
+      fmt::format("Nothing is done now, and the environment {} is not as desired: {}.", job.environment,
+                  escape::join(left, ", ")),
+      section);
+  settle(number, JobOutcome::ok, {});
 }
 
 void Core::Impl::log_skipped(JobId number, const PlannedChange& change) {

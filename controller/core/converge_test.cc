@@ -121,6 +121,17 @@ TEST_F(ConvergeTest, one_failure_does_not_stop_the_others_and_is_put_off) {
   EXPECT_FALSE(h.stage("one").status.try_again_at.is_set());
 }
 
+TEST_F(ConvergeTest, what_is_left_alone_and_not_as_desired_is_not_called_so) {
+  agent->outcome = TaskOutcome::failed;
+  apply({{"one", "pp/aa-v1"}});
+  converge();
+  h.ask(protocol::request::SetHold{.environment = "stage", .deployment = "one", .reason = "audit"});
+  const JobId job = converge();
+  EXPECT_EQ(h.job(job).outcome, JobOutcome::ok);
+  EXPECT_THAT(h.log_texts(job),
+              Contains("Converge: Nothing is done now, and the environment stage is not as desired: one."));
+}
+
 TEST_F(ConvergeTest, two_converges_of_one_environment_queue) {
   apply({{"one", "pp/aa-v1"}});
   agent->finishes_at_once = false;

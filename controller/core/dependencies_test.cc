@@ -250,6 +250,7 @@ TEST_F(DependenciesTest, below_a_build_they_are_deployed_too) {
   EXPECT_THAT(all, ElementsAre("qq/app:db deploy", "qq/app:cache deploy", "qq/app build", "qq/app destroy",
                                "qq/app:db destroy"));
   EXPECT_EQ(local.offers[0].package.workspace, "");
+  EXPECT_EQ(local.offers[0].workspace, "/src/app") << "or its process would not take it";
   EXPECT_EQ(local.offers[2].package.workspace, "/src/app");
   EXPECT_EQ(e.stage("qq/app", "dev", "build").status.code, state::StatusCode::empty);
 }
@@ -305,6 +306,21 @@ TEST_F(DependenciesTest, one_with_others_below_it_is_skipped_only_when_all_of_th
   EXPECT_EQ(h.status("qq/app:db:disk"), "ok");
   disk.sha256 = "another";
   agent->offers.clear();
+  Submit asked;
+  asked.environment = "stage";
+  asked.release = "qq/app-v1.0";
+  const Result<protocol::reply::Plan> plan =
+      Core::plan_job(asked, {},
+                     {.state = h.state(),
+                      .liveness = [&](const AgentId& name) { return h.core->liveness(name); },
+                      .resolve = [&](const release::ReleaseQuery& query) -> Result<release::ReleaseRecord> {
+                        return h.releases.at(to_string(query));
+                      },
+                      .now = h.now.wall});
+  ASSERT_TRUE(plan) << plan.error().message;
+  const auto db_plan =
+      std::ranges::find(plan.value().deployments, "qq/app:db", &protocol::PlannedDeployment::deployment);
+  EXPECT_EQ(db_plan->action, "deploy") << "a dry run shows that it will run";
   h.deploy("qq/app-v1.0");
   EXPECT_THAT(steps(),
               ElementsAre("qq/app:db:disk deploy", "qq/app:db deploy", "qq/app:cache deploy", "qq/app deploy"));

@@ -108,7 +108,16 @@ void Core::Impl::dispatch(TaskId id) {
   bind(id, *agent);
   auto deployment = rows.state().deployments.find(deployment_of(job));
   const bool lives_there = job.workspace.empty() && deployment != rows.state().deployments.end();
-  if (lives_there && deployment->second.agent != *agent) rows.edit_deployment(deployment_of(job)).agent = *agent;
+  if (lives_there && deployment->second.agent != *agent) {
+    if (!deployment->second.agent.empty()) {
+      log_at(
+          job, id.index, "warn",
+          fmt::format("{} lived on agent {}, which has been removed: its steps run on {} from now on, and what is on "
+                      "the other host stays there.",
+                      job.deployment, deployment->second.agent, *agent));
+    }
+    rows.edit_deployment(deployment_of(job)).agent = *agent;
+  }
   if (const SessionId session = session_of(*agent)) return offer(id, session);
   wait_for_agent(id);
 }
@@ -243,6 +252,7 @@ protocol::Offer Core::Impl::offer_of(const Task& task) {
   offer.step = task.step;
   if (step.unit != 0) {
     offer.package = source_of(job, all.units[step.unit].release);
+    offer.workspace = job.workspace;
   } else if (job.workspace.empty()) {
     offer.package.release = job.release;
     offer.package.path = download_path(job.release);

@@ -74,6 +74,7 @@ struct Core::Impl {
   Result<protocol::Reply> create_deployment(const Principal& by, const protocol::request::CreateDeployment& asked);
   Result<protocol::Reply> import_state(const Principal& by, const protocol::request::ImportState& asked,
                                        const KnownDigests& digests);
+  std::string what_keeps_its_own(const protocol::request::ApplyEnvironment& asked) const;
   void make_environment(const Principal& by, const std::string& name, bool is_trial);
   Result<> check_desired(const DeploymentKey& key, std::string_view query) const;
   /// `also`: what else of the deployment is wished with it. Nothing is told when nothing changes.
@@ -83,6 +84,7 @@ struct Core::Impl {
   // wishes.cc: what people want of one deployment
   Result<protocol::Reply> request_deployment(const Principal& by, const protocol::request::RequestDeployment& asked);
   Result<protocol::Reply> set_deployment(const Principal& by, const protocol::request::SetDeployment& asked);
+  protocol::Reply forget_deployment(const Principal& by, const DeploymentKey& key, std::string_view why);
   Result<> check_is_at_rest(const DeploymentKey& key) const;
   void begin_anew(const DeploymentKey& key);
 
@@ -113,6 +115,8 @@ struct Core::Impl {
   Result<std::vector<Job>> jobs_of_set(const protocol::request::Submit& asked) const;
   void begin_set(JobId number);
   void set_ready(JobId number);
+  std::vector<JobId> needed_in_set(JobId child, const std::set<JobId>& all,
+                                   const std::map<JobId, std::vector<JobId>>& after);
   Result<> check_set(JobId number);
   void stop_others_of_set(const Job& child);
   void finish_set(JobId number);
@@ -137,6 +141,7 @@ struct Core::Impl {
   void start_what_may();
   void start(JobId number);
   void set_out(JobId number);
+  void tell_what_it_waits_for(JobId number);
   void stop_waiting_for(JobId number, const Job& other);
   void take_releases(JobId number, std::vector<release::ReleaseRecord> records);
   void aim_at_deployed(JobId number);
@@ -445,6 +450,8 @@ std::vector<std::string> secret_variables(const release::Metadata& metadata,
 Result<> check_declared(const release::Metadata& metadata, const Value::Object& given);
 Result<> check_declared(const std::vector<release::Variable>& declared, const std::string& of,
                         const Value::Object& given);
+std::vector<std::string> inputs_known_at(const State& state, const DeploymentKey& source,
+                                         const std::vector<std::string>& names);
 /// Promotions that start together: a job without a deployment of its own, whose children have them.
 inline bool is_set(const Job& job) { return job.kind == JobKind::promote && job.deployment.empty(); }
 inline bool makes_jobs(const Job& job) { return job.kind == JobKind::converge || is_set(job); }

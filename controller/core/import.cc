@@ -228,6 +228,7 @@ class Planner {
                             was),
                 {},
                 0};
+      status.is_cut_off = true;  // so that no controller runs it again by itself
       remark(fmt::format("The stage {} of {} was in status '{}' and is now in '{}': nobody runs it here.", name,
                          named({deployment.environment, deployment.name}), was, name_of(code)));
     }

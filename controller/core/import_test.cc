@@ -126,6 +126,7 @@ TEST_F(ImportTest, nothing_is_left_running_that_nobody_runs) {
   for (const auto& [code, becomes] : table) {
     const state::Status& status = h.stage(std::string("d_") + code).status;
     EXPECT_EQ(status.code, becomes) << code;
+    EXPECT_EQ(status.is_cut_off, std::string(code).starts_with("running_")) << code;
     if (state::is_error(becomes)) {
       EXPECT_EQ(status.data, std::string("It was in status '") + code +
                                  "' when it was imported, and nobody runs it here: how far it got is not known.");

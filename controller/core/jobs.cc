@@ -156,6 +156,11 @@ void Core::Impl::start(JobId number) {
   if (job.kind == JobKind::converge) return begin_converge(number);
   if (is_set(job)) return begin_set(number);
   if (job.after.empty()) return set_out(number);
+  tell_what_it_waits_for(number);
+}
+
+void Core::Impl::tell_what_it_waits_for(JobId number) {
+  Job& job = rows.edit(number);
   const Job* first = find_live(job.after.front());
   const std::string text = fmt::format("waiting for {} (job {})", first ? first->deployment : "", job.after.front());
   job.message = text;

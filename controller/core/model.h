@@ -109,6 +109,7 @@ struct Job {
   std::string reason;                    ///< rollback: why
   std::string plan;                      ///< id of the plan that a person agreed to; another one now is a conflict
   std::vector<std::string> with_inputs;  ///< a set of promotions: inputs of each source that go along
+  bool is_let_go = false;                ///< one of a set of promotions: all of the set could begin, and do
   friend bool operator==(const Job&, const Job&) = default;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controller/core/engine.h"
+#include "controller/core/secret_texts.h"
 #include "controller/core/shown_state.h"
 #include "shared/base/sha256.h"
 #include "shared/base/text.h"
@@ -24,9 +25,6 @@ Value::Object texts(const std::map<std::string, std::string>& all) {
   for (const auto& [name, value] : all) object.append(name, value);
   return object;
 }
-
-/// Shorter ones are in many texts by accident.
-constexpr std::size_t shortest_secret = 4;
 
 bool is_secret_input(const release::Metadata& metadata, const std::string& id) {
   const auto found = std::ranges::find(metadata.inputs, id, &release::Variable::id);
@@ -87,20 +85,15 @@ class Secrets {
     }
   }
   std::string shown(const std::string& id, const Value& value) const {
-    const std::string text = text_of(value);
-    const bool is_hidden =
-        names_.contains(id) || std::ranges::any_of(values_, [&](const std::string& secret) {
-          return text == secret || (secret.size() >= shortest_secret && text.find(secret) != std::string::npos);
-        });
-    return is_hidden ? std::string(hidden_value) : text;
+    return names_.contains(id) || texts_.is_in(value) ? std::string(hidden_value) : text_of(value);
   }
 
  private:
   void add(const Value::Object* values, const std::string& id) {
-    const Value* value = values ? values->find(id) : nullptr;
-    if (value && !text_of(*value).empty()) values_.insert(text_of(*value));
+    if (const Value* value = values ? values->find(id) : nullptr) texts_.add(*value);
   }
-  std::set<std::string> names_, values_;
+  std::set<std::string> names_;
+  SecretTexts texts_;
 };
 
 /// What the scripts would be given beside what those before them were.
@@ -268,6 +261,25 @@ std::vector<std::string> Core::Impl::warnings_of(const Job& job, const State& be
       }
     }
   }
+  const Expansion& all = expansions.at(job.number);
+  for (const Unit& unit : all.units) {
+    const state::StageRecord* record = find_stage(before, key_of(job, unit), stage_name(job, unit));
+    if (unit.is_provider || !record || !rolls_out(job)) continue;
+    for (const auto& [variable, provider] : unit.providers) {
+      const auto used = record->providers.find(variable);
+      if (used == record->providers.end() || used->second == provider) continue;
+      warnings.push_back(fmt::format("{} was given '{}' by {}, and is given it by {} from now on.", unit.deployment,
+                                     variable, used->second, provider));
+    }
+  }
+  for (const auto& [name, agent] : rows.state().agents) {
+    for (const StrayTask& stray : agent.strays) {
+      if (stray.environment != key.environment || state::root_of(stray.deployment) != job.deployment) continue;
+      warnings.push_back(
+          fmt::format("Step {} of job {} may still be running on agent {}: that job was settled by hand.", stray.step,
+                      stray.task.job, name));
+    }
+  }
   const state::StageRecord* stage = find_stage(before, key, "deploy");
   if (rolls_out(job) && job.kind != JobKind::rollback && stage && stage->last_ok) {
     const Result<release::Version> from = release::Version::parse(stage->last_ok->version);
@@ -289,16 +301,20 @@ protocol::reply::Plan Core::Impl::planned(const Job& job, const State& before) {
   plan.locks = {job.deployment};
   plan.warnings = warnings_of(job, before);
   plan.deployments = planned_deployments(job, before);
-  // Those that would be left as they are, unless something is another than it looks when their turn comes.
+  // Those that would be left as they are, unless something is another than it looks when their turn comes. What stands
+  // below them must be, too.
   std::set<std::string> skipped;
-  for (std::uint32_t index = 1; index < all.units.size(); ++index) {
-    for (PlannedDeployment& one : plan.deployments) {
-      if (one.deployment != all.units[index].deployment || all.units[index].is_provider) continue;
-      const bool is_sure = !one.is_changed && one.inputs.empty() && !one.to_sha256.empty();
-      if (!rolls_out(job) || !is_sure || !all.metadata_of(index).skip_unchanged) continue;
-      one.action = "none";
-      skipped.insert(one.deployment);
-    }
+  for (std::uint32_t index = static_cast<std::uint32_t>(all.units.size()); index-- > 1;) {
+    const Unit& unit = all.units[index];
+    const auto one = std::ranges::find(plan.deployments, unit.deployment, &PlannedDeployment::deployment);
+    if (unit.is_provider || one == plan.deployments.end() || !rolls_out(job)) continue;
+    const auto runs = [&](const Unit& below) {
+      return !below.is_provider && below.parent == index && !skipped.contains(below.deployment);
+    };
+    const bool is_sure = !one->is_changed && one->inputs.empty() && !one->to_sha256.empty();
+    if (!is_sure || !all.metadata_of(index).skip_unchanged || std::ranges::any_of(all.units, runs)) continue;
+    one->action = "none";
+    skipped.insert(unit.deployment);
   }
   bool needs_one = false;
   for (const Step& step : all.steps) {
@@ -333,6 +349,7 @@ Result<protocol::reply::Plan> Core::plan_set(const protocol::request::Submit& as
     protocol::request::Submit one = asked;
     one.together.clear();
     one.deployment = one.from_deployment = name;
+    one.with_inputs = inputs_known_at(context.state, {asked.from_environment, name}, asked.with_inputs);
     TRY(protocol::reply::Plan plan, plan_job(one, {}, context));
     ids.push_back(plan.id);
     agents.insert(plan.agent);

@@ -58,12 +58,15 @@ void Core::Impl::begin(JobId number) {
   if (!known.value()) return;
   if (only_plans) return make_rows(number);
   const Job& job = rows.state().jobs.at(number);
-  if (job.kind == JobKind::promote && job.parent != 0) return set_ready(number);
+  if (job.kind == JobKind::promote && job.parent != 0 && !job.is_let_go) return set_ready(number);
   go_on(number);
 }
 
 /// Nothing is in its way: from here on there are traces.
 void Core::Impl::go_on(JobId number) {
+  for (const std::string& warning : warnings_of(*find_live(number), rows.state())) {
+    log(*find_live(number), "warn", warning);
+  }
   make_rows(number);
   advance(number);
 }

@@ -94,6 +94,17 @@ Result<> Core::Impl::aim_promotion(Job& job, const std::vector<std::string>& wit
   return carry_inputs(job, with_inputs);
 }
 
+/// Those of the names that the source has a value for.
+std::vector<std::string> inputs_known_at(const State& state, const DeploymentKey& source,
+                                         const std::vector<std::string>& names) {
+  std::vector<std::string> known;
+  const state::StageRecord* stage = find_stage(state, source, "deploy");
+  for (const std::string& name : names) {
+    if (stage && stage->calculated_inputs.contains(name)) known.push_back(name);
+  }
+  return known;
+}
+
 /// Values of the source, by name, under those that were given.
 Result<> Core::Impl::carry_inputs(Job& job, const std::vector<std::string>& names) const {
   const state::StageRecord& source = *find_stage(rows.state(), {job.from_environment, job.from_deployment}, "deploy");

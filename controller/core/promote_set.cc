@@ -23,6 +23,16 @@ Result<std::vector<Job>> Core::Impl::jobs_of_set(const protocol::request::Submit
     return fail(ErrorKind::usage, "-v and -p belong to one deployment, and several are promoted.",
                 "Promote that one by itself, or give the values in the environment file.");
   }
+  const auto source_of = [&](const std::string& name) { return DeploymentKey{asked.from_environment, name}; };
+  for (const std::string& input : asked.with_inputs) {
+    const bool is_known = std::ranges::any_of(asked.together, [&](const std::string& name) {
+      return !inputs_known_at(rows.state(), source_of(name), {input}).empty();
+    });
+    if (is_known) continue;
+    return fail(
+        ErrorKind::not_found, fmt::format("None of the deployments has an input '{}' to carry along.", input),
+        fmt::format("`escape state show-deployment -d NAME -e {}` shows their inputs.", asked.from_environment));
+  }
   std::vector<Job> jobs;
   for (const std::string& name : asked.together) {
     if (std::ranges::find(jobs, name, &Job::deployment) != jobs.end()) {
@@ -31,6 +41,7 @@ Result<std::vector<Job>> Core::Impl::jobs_of_set(const protocol::request::Submit
     protocol::request::Submit one = asked;
     one.together.clear();
     one.deployment = one.from_deployment = name;
+    one.with_inputs = inputs_known_at(rows.state(), source_of(name), asked.with_inputs);
     TRY(Job job, job_of(one, {}));
     jobs.push_back(std::move(job));
   }
@@ -84,7 +95,8 @@ void Core::Impl::begin_set(JobId number) {
                                {},
                                {}});
     }
-    if (Result<> carried = is_there ? carry_inputs(child, parent.with_inputs) : ok(); !carried) {
+    const DeploymentKey source{child.from_environment, child.from_deployment};
+    if (Result<> carried = carry_inputs(child, inputs_known_at(rows.state(), source, parent.with_inputs)); !carried) {
       return fail_job(number, carried.error());
     }
     made.push_back(std::move(child));
@@ -119,10 +131,51 @@ void Core::Impl::set_ready(JobId number) {
     }
   }
   if (Result<> same = check_set(parent); !same) return fail_job(*all.begin(), same.error());
+  std::map<JobId, std::vector<JobId>> after;
+  for (const JobId child : all) after[child] = needed_in_set(child, all, after);
   for (const JobId child : all) {
-    rows.edit(child).message.clear();
-    go_on(child);
+    Job& job = rows.edit(child);
+    job.is_let_go = true;
+    job.after = after.at(child);
+    job.message.clear();
   }
+  for (const JobId child : all) {
+    if (!find_live(child)) continue;  // it needed one that has failed meanwhile
+    if (after.at(child).empty()) {
+      go_on(child);
+    } else if (!find_live(child)->after.empty()) {
+      tell_what_it_waits_for(child);
+    }
+  }
+}
+
+/// Others of the set that provide for it: it comes after them, unless they come after it.
+std::vector<JobId> Core::Impl::needed_in_set(JobId child, const std::set<JobId>& all,
+                                             const std::map<JobId, std::vector<JobId>>& after) {
+  const auto comes_after = [&](JobId one, JobId other) {
+    std::vector<JobId> open{one};
+    while (!open.empty()) {
+      const JobId next = open.back();
+      open.pop_back();
+      if (next == other) return true;
+      if (auto known = after.find(next); known != after.end()) {
+        open.insert(open.end(), known->second.begin(), known->second.end());
+      }
+    }
+    return false;
+  };
+  std::set<std::string> providers;
+  for (const Unit& unit : expansion_of(child).units) {
+    if (unit.is_provider) providers.insert(state::root_of(unit.deployment));
+    for (const auto& [variable, provider] : unit.providers) providers.insert(state::root_of(provider));
+  }
+  std::vector<JobId> needed;
+  for (const JobId other : all) {
+    if (other != child && providers.contains(find_live(other)->deployment) && !comes_after(other, child)) {
+      needed.push_back(other);
+    }
+  }
+  return needed;
 }
 
 /// Whether the set is what a person agreed to.
@@ -138,11 +191,15 @@ Result<> Core::Impl::check_set(JobId number) {
 
 /// A child did not end well: those that have not begun don't.
 void Core::Impl::stop_others_of_set(const Job& child) {
-  if (child.task_count != 0) return;  // it had begun, and so had the others
+  if (child.is_let_go) return;  // it had begun, and so had the others
+  if (Job& set = rows.edit(child.parent); set.error_kind.empty()) {
+    set.error_kind = child.error_kind;
+    set.message = child.message;
+  }
   ready.erase(child.parent);
   for (const JobId number : std::set(children.at(child.parent))) {
     const Job* other = find_live(number);
-    if (!other || other->number == child.number || other->task_count != 0) continue;
+    if (!other || other->number == child.number || other->is_let_go) continue;
     fail_job(number, {child.outcome == JobOutcome::cancelled ? ErrorKind::cancelled : kind_from_name(child.error_kind),
                       fmt::format("Not begun, because {} of the same promotion could not (job {}).", child.deployment,
                                   child.number),
@@ -161,11 +218,17 @@ void Core::Impl::finish_set(JobId number) {
         section);
     return settle(number, JobOutcome::ok, {});
   }
-  const bool none_began = job.failed_deployments.size() == job.children.size();
+  if (!job.error_kind.empty()) {  // of the one for which none began
+    return fail_job(number, {kind_from_name(job.error_kind),
+                             fmt::format("None of {} was promoted to {}: {}", deployments_text(job.children.size()),
+                                         job.environment, std::string(job.message)),
+                             {},
+                             {}});
+  }
   fail_job(number, {ErrorKind::failed,
                     fmt::format("{} of {} deployments were not promoted to {}: {}.", job.failed_deployments.size(),
                                 job.children.size(), job.environment, escape::join(job.failed_deployments, ", ")),
-                    none_began ? std::string() : fmt::format("`escape jobs retry {}` tries those again.", number),
+                    fmt::format("`escape jobs retry {}` tries those again.", number),
                     {}});
 }
 

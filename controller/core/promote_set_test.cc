@@ -78,7 +78,9 @@ TEST_F(PromoteSetTest, NoneStartsWhenOneCannot) {
   const JobId set = h.submit(promote({"qq/app", "qq/web", "qq/db"}));
   EXPECT_TRUE(live->offers.empty());
   EXPECT_EQ(h.job(set).outcome, JobOutcome::failed);
-  EXPECT_THAT(h.job(set).message, HasSubstr("3 of 3 deployments were not promoted to live"));
+  EXPECT_THAT(h.job(set).message,
+              HasSubstr("None of 3 deployments was promoted to live: qq/web-v1.0 in the inventory"));
+  EXPECT_EQ(h.job(set).error_kind, "conflict");
   EXPECT_EQ(h.job(set + 2).error_kind, "conflict");
   EXPECT_THAT(h.job(set + 1).message, HasSubstr("Not begun, because qq/web of the same promotion could not"));
   EXPECT_FALSE(h.state().deployments.contains({"live", "qq/app"})) << "and nothing has left a trace";
@@ -133,12 +135,64 @@ TEST_F(PromoteSetTest, WhatWasAgreedTo) {
   Submit agreed = asked;
   agreed.plan = plan.value().id;
   h.ask(protocol::request::ApplyEnvironment{.environment = "live", .inputs = Value::Object{{"who", "Env"}}});
-  EXPECT_EQ(h.job(h.submit(agreed)).outcome, JobOutcome::failed);
+  const Job stale = h.job(h.submit(agreed));
+  EXPECT_EQ(stale.outcome, JobOutcome::failed);
+  EXPECT_EQ(stale.error_kind, "conflict");
   EXPECT_TRUE(live->offers.empty());
   agreed.plan = look(asked).value().id;
   const JobId set = h.submit(agreed);
   end_all();
   EXPECT_EQ(h.job(set).outcome, JobOutcome::ok) << h.job(set).message;
+}
+
+TEST_F(PromoteSetTest, AConsumerComesAfterItsProviderOfTheSameSet) {
+  release::Metadata& db = h.releases["qq/db-v1.0"].metadata;
+  db.provides = {"sql"};
+  h.releases["qq/app-v1.0"].metadata.consumes = {{.name = "sql", .variable = "db"}};
+  live->finishes_at_once = true;
+  for (const char* id : {"qq/db-v1.0", "qq/app-v1.0"}) {
+    h.deploy(id, "test");
+    h.deploy(id, "live");
+  }
+  live->finishes_at_once = false;
+  live->offers.clear();
+  const JobId set = h.submit(promote({"qq/app", "qq/web", "qq/db"}));
+  EXPECT_EQ(live->running(), (std::set<std::string>{"qq/web deploy", "qq/db deploy"}));
+  EXPECT_EQ(h.state().jobs.at(set + 1).message, "waiting for qq/db (job " + std::to_string(set + 3) + ")");
+  h.restart();
+  h.connect(*live);
+  EXPECT_EQ(live->running(), (std::set<std::string>{"qq/web deploy", "qq/db deploy"}));
+  h.finish(*live, "qq/db deploy");
+  EXPECT_EQ(live->running(), (std::set<std::string>{"qq/web deploy", "qq/app deploy"}));
+  end_all();
+  EXPECT_EQ(h.job(set).outcome, JobOutcome::ok) << h.job(set).message;
+
+  live->finishes_at_once = false;
+  const JobId other = h.submit(promote({"qq/app", "qq/web", "qq/db"}));
+  h.finish(*live, "qq/db deploy", protocol::TaskOutcome::failed);
+  EXPECT_THAT(h.job(other + 1).message, HasSubstr("qq/app needs qq/db, which was not brought up"));
+  EXPECT_EQ(h.job(other + 2).phase, JobPhase::running) << "what has begun goes on";
+  end_all();
+  EXPECT_EQ(h.job(other).message, "2 of 3 deployments were not promoted to live: qq/db, qq/app.");
+}
+
+TEST_F(PromoteSetTest, InputsGoAlongWhereTheSourceHasThem) {
+  release::Metadata& db = h.releases["qq/db-v1.0"].metadata;
+  db.inputs.push_back({.id = "size", .fallback = Value("small")});
+  Submit deploy;
+  deploy.environment = "test";
+  deploy.release = "qq/db-v1.0";
+  deploy.inputs = {{"size", "large"}};
+  h.submit(deploy);
+  Submit asked = promote({"qq/app", "qq/db"});
+  asked.with_inputs = {"size"};
+  ASSERT_TRUE(look(asked));
+  const JobId set = h.submit(asked);
+  end_all();
+  EXPECT_EQ(h.job(set).outcome, JobOutcome::ok) << h.job(set).message;
+  EXPECT_EQ(*h.stage("qq/db", "live").calculated_inputs.find("size"), Value("large"));
+  asked.with_inputs = {"nope"};
+  EXPECT_EQ(h.refusal(asked).message, "None of the deployments has an input 'nope' to carry along.");
 }
 
 TEST_F(PromoteSetTest, RefusesWhatMakesNoSense) {

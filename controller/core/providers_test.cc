@@ -75,6 +75,19 @@ TEST_F(ProvidersTest, none_one_and_several_are_three_answers) {
   EXPECT_EQ(h.stage("other").providers.at("kube"), "west");
 }
 
+TEST_F(ProvidersTest, another_one_than_before_is_told) {
+  deploy("qq/cluster-v1.0", "east");
+  deploy("qq/app-v1.0");
+  deploy("qq/cluster-v1.0", "west");
+  const Job destroyed = destroy("east");
+  EXPECT_THAT(h.log_texts(destroyed.number),
+              ::testing::Contains(HasSubstr("qq/app uses east as its provider 'kube'.")));
+  const Job job = deploy("qq/app-v1.0");
+  EXPECT_EQ(job.outcome, JobOutcome::ok);
+  EXPECT_THAT(h.log_texts(job.number),
+              ::testing::Contains(HasSubstr("qq/app was given 'kube' by east, and is given it by west from now on.")));
+}
+
 TEST_F(ProvidersTest, a_wrong_choice_is_refused_and_not_remembered) {
   deploy("qq/cluster-v1.0", "east");
   add("qq/plain-v1.0", {"deploy"});

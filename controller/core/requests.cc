@@ -151,14 +151,40 @@ Result<protocol::Reply> Core::Impl::apply_environment(const Principal& by, const
     const auto row = rows.state().deployments.find(keys[i]);
     const std::optional<state::Deployment> was =
         row == rows.state().deployments.end() ? std::nullopt : std::optional(row->second);
-    set_desired(by, keys[i], item.release, [&](state::Deployment& deployment) { deployment.inputs = item.inputs; });
+    set_desired(by, keys[i], item.release, [&](state::Deployment& deployment) {
+      deployment.inputs = item.inputs;
+      auto stage = deployment.stages.find("deploy");
+      for (const auto& [id, value] : item.inputs) {
+        if (stage != deployment.stages.end()) stage->second.inputs.erase(id);  // an earlier -v
+      }
+    });
     const state::Deployment& deployment = rows.state().deployments.at(keys[i]);
     if (was && (was->desired != deployment.desired || was->inputs != deployment.inputs)) begin_anew(keys[i]);
   }
   want_look(asked.environment);
   return protocol::Reply(protocol::reply::Done{fmt::format(
-      "Environment {} is {} with {} desired deployment{}; {}", asked.environment, is_new ? "created" : "updated",
-      keys.size(), keys.size() == 1 ? "" : "s", how_it_gets_there(asked.environment))});
+      "Environment {} is {} with {} desired deployment{}; {}{}", asked.environment, is_new ? "created" : "updated",
+      keys.size(), keys.size() == 1 ? "" : "s", how_it_gets_there(asked.environment), what_keeps_its_own(asked))});
+}
+
+/// Where the environment's new inputs say nothing, because a deployment was given others with -v.
+std::string Core::Impl::what_keeps_its_own(const request::ApplyEnvironment& asked) const {
+  std::string text;
+  if (!asked.inputs) return text;
+  for (auto row = rows.state().deployments.lower_bound({asked.environment, ""});
+       row != rows.state().deployments.end() && row->first.environment == asked.environment; ++row) {
+    const state::StageRecord* stage = find_stage(rows.state(), row->first, "deploy");
+    if (!stage || state::is_below_another(row->first.deployment)) continue;
+    for (const auto& [id, value] : *asked.inputs) {
+      const Value* given = stage->inputs.find(id);
+      if (!given || *given == value) continue;
+      text += fmt::format(
+          "\n{0} keeps its own '{1}', which came with -v; `escape state set -d {0} -e {2} --unset {1}` "
+          "gives it up.",
+          row->first.deployment, id, asked.environment);
+    }
+  }
+  return text;
 }
 
 Result<protocol::Reply> Core::Impl::create_deployment(const Principal& by, const request::CreateDeployment& asked) {

@@ -113,6 +113,28 @@ TEST_F(RequestsTest, apply_is_all_or_nothing) {
   EXPECT_TRUE(h.told("environment.modified"));
 }
 
+TEST_F(RequestsTest, what_is_described_counts_more_than_an_earlier_v) {
+  h.releases["pp/aa-v1"] = make_release("pp/aa-v1");
+  h.enrol("s1", "stage");
+  request::Submit deploy;
+  deploy.environment = "stage";
+  deploy.release = "pp/aa-v1";
+  deploy.inputs = {{"who", "by hand"}};
+  h.submit(deploy);
+  request::ApplyEnvironment apply{.environment = "stage", .inputs = Value::Object{{"who", "of all"}}};
+  EXPECT_THAT(
+      std::get<protocol::reply::Done>(h.ask(apply)).text,
+      ::testing::HasSubstr("pp/aa keeps its own 'who', which came with -v; `escape state set -d pp/aa -e stage --unset who` "
+                "gives it up."));
+  apply.deployments = {{"pp/aa", "pp/aa-v1", {{"who", "described"}}}};
+  EXPECT_THAT(std::get<protocol::reply::Done>(h.ask(apply)).text, ::testing::Not(::testing::HasSubstr("keeps its own")));
+  request::Submit converge;
+  converge.kind = JobKind::converge;
+  converge.environment = "stage";
+  h.submit(converge);
+  EXPECT_EQ(*h.stage("pp/aa").calculated_inputs.find("who"), Value("described"));
+}
+
 TEST_F(RequestsTest, environments_go_when_nothing_runs_in_them) {
   ScriptedAgent& agent = h.enrol("s1", "stage");
   h.deploy("pp/aa-v1");

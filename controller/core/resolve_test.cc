@@ -65,6 +65,8 @@ TEST_F(ResolveTest, as_failed_ends_the_job_and_lets_the_next_begin) {
   EXPECT_EQ(event->principal, "local");
   EXPECT_EQ(*event->data.find("as")->as_string(), "failed");
   EXPECT_EQ(*event->data.find("reason")->as_string(), "it burnt down");
+  EXPECT_THAT(h.log_texts(next), Contains("Deploy: Step deploy of job 1 may still be running on agent s1: that job was "
+                                          "settled by hand."));
 }
 
 TEST_F(ResolveTest, as_ok_brings_the_deployment_to_its_end_without_running_the_rest) {

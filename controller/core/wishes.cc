@@ -25,7 +25,7 @@ Result<StatusCode> wished_status(const request::RequestDeployment& asked) {
     return asked.removes ? StatusCode::destroy_and_delete_pending : StatusCode::destroy_pending;
   }
   return fail(ErrorKind::usage, fmt::format("'{}' can't be asked for.", asked.action),
-              "What can be: deploy, smoke, destroy.");
+              "What can be: deploy, smoke, destroy, forget.");
 }
 
 std::string_view noun_of(std::string_view action) {
@@ -86,10 +86,42 @@ Result<> Core::Impl::check_is_at_rest(const DeploymentKey& key) const {
                           lock->second.holder));
 }
 
+/// Off the list, and nothing is run for it.
+protocol::Reply Core::Impl::forget_deployment(const Principal& by, const DeploymentKey& key, std::string_view why) {
+  std::vector<DeploymentKey> gone{key};
+  const std::string prefix = key.deployment + ":";
+  for (auto row = rows.state().deployments.lower_bound({key.environment, prefix});
+       row != rows.state().deployments.end() && row->first.environment == key.environment &&
+       row->first.deployment.starts_with(prefix);
+       ++row) {
+    gone.push_back(row->first);
+  }
+  for (const DeploymentKey& one : gone) {
+    tell_change("requested", by.name, one, 0, {{"action", "forget"}, {"removes", true}}, std::string(why));
+    rows.remove_deployment(one);
+  }
+  want_look(key.environment);
+  return protocol::reply::Done{
+      fmt::format("The deployment {} in environment {} is off the list: {}.", key.deployment, key.environment, why)};
+}
+
 Result<protocol::Reply> Core::Impl::request_deployment(const Principal& by, const request::RequestDeployment& asked) {
   const DeploymentKey key{asked.environment, asked.deployment};
+  if (asked.action == "forget") {
+    if (by.role != "admin") {
+      return fail(ErrorKind::refused, fmt::format("{} may not have deployments forgotten.", by.name),
+                  "What is deployed stays on its hosts: ask an administrator.");
+    }
+    TRYV(check_is_at_rest(key));
+    return forget_deployment(by, key, "it is forgotten, and what is on its hosts stays there");
+  }
   TRY(const StatusCode wished, wished_status(asked));
   TRYV(check_is_at_rest(key));
+  const bool was_never_there = std::ranges::all_of(rows.state().deployments.at(key).stages, [](const auto& stage) {
+    const StatusCode code = stage.second.status.code;
+    return (code == StatusCode::empty || code == StatusCode::pending) && stage.second.release.version.empty();
+  });
+  if (asked.removes && was_never_there) return forget_deployment(by, key, "nothing of it was ever deployed");
   const state::Deployment& found = rows.state().deployments.at(key);
   const state::StageRecord* deployed = find_stage(rows.state(), key, "deploy");
   const StatusCode from = deployed ? deployed->status.code : StatusCode::empty;
@@ -129,24 +161,40 @@ Result<protocol::Reply> Core::Impl::set_deployment(const Principal& by, const re
   if (!asked.release.empty()) {
     TRYV(check_desired(key, asked.release));
   }
-  Value::Object inputs = rows.state().deployments.at(key).inputs;
+  const state::Deployment& found = rows.state().deployments.at(key);
+  const state::StageRecord* stage = find_stage(rows.state(), key, "deploy");
+  Value::Object inputs = found.inputs;
+  Value::Object given = stage ? stage->inputs : Value::Object();  // with the last deploy's -v
   for (const std::string& id : asked.unset) {
-    if (inputs.erase(id)) continue;
+    const bool was_given = given.erase(id);
+    if (inputs.erase(id) || was_given) continue;
     std::vector<std::string> known;
     for (const auto& [name, value] : inputs) known.push_back(name);
+    for (const auto& [name, value] : given) known.push_back(name);
     return fail(ErrorKind::not_found,
                 fmt::format("The deployment {} in the environment {} has no input '{}' of its own.", key.deployment,
                             key.environment, id),
                 known.empty() ? "It has none." : "It has: " + escape::join(known, ", ") + ".");
   }
-  for (const auto& [id, value] : asked.inputs) inputs.set(id, value);
+  for (const auto& [id, value] : asked.inputs) {
+    inputs.set(id, value);
+    given.erase(id);
+  }
   begin_anew(key);
-  if (!asked.release.empty()) {
-    set_desired(by, key, asked.release, [&](state::Deployment& deployment) { deployment.inputs = inputs; });
-  } else if (rows.state().deployments.at(key).inputs != inputs) {
+  // What was deployed by hand is to run what it runs, with other inputs.
+  const bool is_undescribed = !found.desired && stage && !stage->release.version.empty();
+  const std::string release =
+      is_undescribed && asked.release.empty() ? found.release + "-v" + stage->release.version : asked.release;
+  const auto take = [&](state::Deployment& deployment) {
+    deployment.inputs = inputs;
+    if (deployment.stages.contains("deploy")) deployment.stages.at("deploy").inputs = given;
+  };
+  if (!release.empty()) {
+    set_desired(by, key, release, take);
+  } else if (found.inputs != inputs || (stage && stage->inputs != given)) {
     Value::List changed(asked.unset.begin(), asked.unset.end());
     for (const auto& [id, value] : asked.inputs) changed.emplace_back(id);
-    rows.edit_deployment(key).inputs = std::move(inputs);
+    take(rows.edit_deployment(key));
     tell_change("desired", by.name, key, 0, {{"inputs", std::move(changed)}}, "is to have other inputs");
   }
   want_look(key.environment);

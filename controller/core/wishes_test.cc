@@ -151,5 +151,58 @@ TEST_F(WishesTest, another_wish_does_not_wait_for_the_back_off_of_the_one_before
   EXPECT_EQ(h.stage("app").last_ok->version, "2");
 }
 
+TEST_F(WishesTest, what_is_set_counts_more_than_an_earlier_v) {
+  request::Submit deploy;
+  deploy.environment = "stage";
+  deploy.deployment = "app";
+  deploy.release = "pp/aa-v1";
+  deploy.inputs = {{"who", "by hand"}};
+  h.submit(deploy);
+  h.ask(request::SetDeployment{"stage", "app", "", {{"who", "set"}}, {}});
+  converge();
+  EXPECT_EQ(*h.stage("app").calculated_inputs.find("who"), Value("set"));
+  h.submit(deploy);
+  EXPECT_EQ(*h.stage("app").calculated_inputs.find("who"), Value("by hand"));
+  h.ask(request::SetDeployment{"stage", "app", "", {}, {"who"}});
+  converge();
+  EXPECT_EQ(*h.stage("app").calculated_inputs.find("who"), Value("World")) << "given up on every level";
+  EXPECT_THAT(h.refusal(request::SetDeployment{"stage", "app", "", {}, {"who"}}).message, HasSubstr("no input 'who'"));
+}
+
+TEST_F(WishesTest, what_was_deployed_by_hand_is_to_run_what_it_runs_with_other_inputs) {
+  h.deploy("pp/bb-v1");
+  h.ask(request::SetDeployment{"stage", "pp/bb", "", {{"who", "set"}}, {}});
+  EXPECT_EQ(h.state().deployments.at({"stage", "pp/bb"}).desired->query, "pp/bb-v1");
+  converge();
+  EXPECT_EQ(*h.stage("pp/bb").calculated_inputs.find("who"), Value("set"));
+}
+
+TEST_F(WishesTest, what_was_described_by_mistake_goes_at_once) {
+  h.ask(request::CreateDeployment{"stage", "typo", "pp/nope-latest", {}});
+  const protocol::Reply reply = h.ask(request::RequestDeployment{"stage", "typo", "destroy", true});
+  EXPECT_THAT(std::get<protocol::reply::Done>(reply).text, HasSubstr("nothing of it was ever deployed"));
+  EXPECT_FALSE(h.state().deployments.contains({"stage", "typo"}));
+  EXPECT_EQ(h.history[(DeploymentKey{"stage", "typo"})].back().what, "requested");
+  EXPECT_EQ(h.job(converge()).outcome, JobOutcome::ok);
+}
+
+TEST_F(WishesTest, an_administrator_has_a_deployment_forgotten) {
+  converge();
+  agent->offers.clear();
+  const protocol::Reply reply = h.ask(wish("forget"));
+  EXPECT_THAT(std::get<protocol::reply::Done>(reply).text, HasSubstr("what is on its hosts stays there"));
+  EXPECT_TRUE(agent->offers.empty());
+  EXPECT_FALSE(h.state().deployments.contains({"stage", "app"}));
+  h.ask(request::CreateDeployment{"stage", "app", "pp/aa-v1", {}});
+  request::Invite invite;
+  invite.role = "operator";
+  invite.name = "olga";
+  invite.key = test_key("olga's invitation");
+  h.ask(invite);
+  h.ask(request::Enrol{.name = "olga", .public_key = test_key("olga")}, "enrol", test_key("olga's invitation"));
+  const protocol::Reply refused = h.ask(wish("forget"), "as olga", test_key("olga"));
+  EXPECT_THAT(std::get<protocol::reply::Failed>(refused).message, HasSubstr("olga may not"));
+}
+
 }  // namespace wishes_test
 }  // namespace escape::controller::testing

@@ -93,6 +93,7 @@ void describe(V& visit, Job& j) {
   visit("reason", j.reason);
   visit("plan", j.plan);
   visit("with_inputs", j.with_inputs);
+  visit("is_let_go", j.is_let_go);
 }
 template <class V>
 void describe(V& visit, PlannedRelease& r) {

@@ -204,6 +204,7 @@ struct Offer {
   bool reads_outputs = false;                    ///< the file is read back after exit status 0
   Millis time_limit{0};                          ///< 0: none
   std::uint64_t credit = default_credit;         ///< until the first OutputAck
+  std::string workspace{};                       ///< of a workspace job whose `package` is a release that it needs
 };
 struct OutputAck {
   TaskId task;

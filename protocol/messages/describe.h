@@ -167,6 +167,7 @@ void describe(V& visit, Offer& m) {
   visit("outputs_before", m.outputs_before);
   visit("writes_outputs_file", m.writes_outputs_file);
   visit("reads_outputs", m.reads_outputs);
+  visit("workspace", m.workspace);
   visit("time_limit", m.time_limit);
   visit("credit", m.credit);
 }

@@ -115,6 +115,22 @@ TEST_F(Packages, AreDeployedWithAllThatTheyNeedAndPromoted) {
       << destroyed.all();
 }
 
+TEST_F(Packages, APlanRunsFromItsFolderWithAllThatItNeeds) {
+  ASSERT_EQ(cluster.escape({"run", "deploy", "qs/cluster-latest", "-e", "test"}).exit_status, 0);
+  const Ran deployed = cluster.escape({"run", "deploy", "-e", "test", "-v", "size=3"});  // qs/app, in its folder
+  EXPECT_EQ(deployed.exit_status, 0) << deployed.all();
+  EXPECT_TRUE(has_in_order(deployed.err, {"Deployed dependency qs/db-v1.0", "logging in at https://kube",
+                                          "Hello World from conf of World", "logging out", "Successfully deployed"}))
+      << deployed.all();
+  EXPECT_EQ(db_runs(), 1);
+  const Ran destroyed = cluster.escape({"run", "destroy", "-e", "test"});
+  EXPECT_EQ(destroyed.exit_status, 0) << destroyed.all();
+  EXPECT_TRUE(has(destroyed.err, "destroying the db")) << destroyed.all();
+  const Ran built = cluster.escape({"run", "build", "-e", "test", "-v", "size=4"});
+  EXPECT_EQ(built.exit_status, 0) << built.all();
+  EXPECT_EQ(db_runs(), 2);
+}
+
 TEST_F(Packages, AControllerThatDiesWhileADependencyRunsGoesOnWithIt) {
   ASSERT_EQ(cluster.escape({"run", "deploy", "qs/cluster-latest", "-e", "live"}).exit_status, 0);
   write_text(cluster.folder() + "/hold", "");
