@@ -182,6 +182,9 @@ class Core {
   const Principal* principal_of(std::string_view key) const;
 
  private:
+  static Result<protocol::reply::Plan> plan_one(const protocol::request::Submit& asked,
+                                                const std::vector<DeploymentChange>& history,
+                                                const PlanContext& context, std::set<std::string> along);
   static Result<protocol::reply::Plan> plan_set(const protocol::request::Submit& asked, const PlanContext& context);
 
   struct Impl;

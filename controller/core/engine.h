@@ -113,6 +113,7 @@ struct Core::Impl {
   // promote_set.cc: deployments that are promoted together
   Result<protocol::Reply> submit_set(const Principal& by, const protocol::request::Submit& asked);
   Result<std::vector<Job>> jobs_of_set(const protocol::request::Submit& asked) const;
+  std::set<std::string> set_of(const Job& job) const;
   void begin_set(JobId number);
   void set_ready(JobId number);
   std::vector<JobId> needed_in_set(JobId child, const std::set<JobId>& all,
@@ -168,6 +169,8 @@ struct Core::Impl {
   Result<> add_recorded(const Job& job, std::vector<Unit>& units, std::uint32_t unit, const std::string& stage);
   Result<std::map<std::string, std::string>> choose_providers(const Job& job, const std::vector<Unit>& units,
                                                               std::uint32_t unit, const std::string& stage);
+  std::string provider_along(const Job& job, const release::Consumer& consumer) const;
+  bool leans_on_its_set(const Job& job, const std::vector<Unit>& units) const;
   Result<std::string> find_provider(const Job& job, const release::Consumer& consumer, const std::vector<Unit>& units,
                                     std::uint32_t unit, const std::string& stage) const;
   Result<std::map<std::string, std::string>> evaluate_consumes(const Job& job, const std::vector<Unit>& units,
@@ -425,6 +428,7 @@ struct Core::Impl {
   std::deque<JobId> to_start;
   bool only_plans = false;   ///< this is a copy that looks what a job would do: none gets as far as a script
   std::string planned_id{};  ///< fingerprint of the job that was looked at
+  std::set<std::string> planned_along{};  ///< deployments that are promoted together with it
   Timestamp answers_checked_at{};
 };
 

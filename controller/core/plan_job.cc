@@ -350,7 +350,7 @@ Result<protocol::reply::Plan> Core::plan_set(const protocol::request::Submit& as
     one.together.clear();
     one.deployment = one.from_deployment = name;
     one.with_inputs = inputs_known_at(context.state, {asked.from_environment, name}, asked.with_inputs);
-    TRY(protocol::reply::Plan plan, plan_job(one, {}, context));
+    TRY(protocol::reply::Plan plan, plan_one(one, {}, context, {asked.together.begin(), asked.together.end()}));
     ids.push_back(plan.id);
     agents.insert(plan.agent);
     all.kind = plan.kind;
@@ -369,11 +369,17 @@ Result<protocol::reply::Plan> Core::plan_set(const protocol::request::Submit& as
 
 Result<protocol::reply::Plan> Core::plan_job(const protocol::request::Submit& asked,
                                              const std::vector<DeploymentChange>& history, const PlanContext& context) {
-  if (!asked.together.empty()) return plan_set(asked, context);
+  return asked.together.empty() ? plan_one(asked, history, context, {}) : plan_set(asked, context);
+}
+
+Result<protocol::reply::Plan> Core::plan_one(const protocol::request::Submit& asked,
+                                             const std::vector<DeploymentChange>& history, const PlanContext& context,
+                                             std::set<std::string> along) {
   Settings settings;
   settings.is_embedded = context.is_embedded;
   Impl copy(small_copy(context.state, asked), settings);
   copy.only_plans = true;
+  copy.planned_along = std::move(along);
   for (const auto& [name, agent] : copy.rows.state().agents) copy.presence[name].liveness = context.liveness(name);
   TRY(const Job meant, copy.job_of(asked, history));
   if (meant.kind == JobKind::converge) {

@@ -53,12 +53,13 @@ std::vector<release::Variable> variables_of_errand(const release::Metadata& meta
 
 /// The release is known: asks for what else is needed, and when all is there the job leaves traces in the deployment.
 void Core::Impl::begin(JobId number) {
+  const Job& begun = rows.state().jobs.at(number);
+  const bool is_of_set = begun.kind == JobKind::promote && begun.parent != 0 && !begun.is_let_go;
+  if (is_of_set) return set_ready(number);
   const Result<bool> known = find_out(number);
   if (!known) return fail_job(number, known.error());
   if (!known.value()) return;
   if (only_plans) return make_rows(number);
-  const Job& job = rows.state().jobs.at(number);
-  if (job.kind == JobKind::promote && job.parent != 0 && !job.is_let_go) return set_ready(number);
   go_on(number);
 }
 
@@ -116,6 +117,7 @@ Result<bool> Core::Impl::find_out(JobId number) {
   expansions.erase(number);
   if (only_plans || !job.plan.empty()) planned_id = fingerprint(job);
   if (!only_plans && !job.plan.empty() && job.plan != planned_id) return fail(moved_since(job));
+  if (leans_on_its_set(job, expansion_of(number).units)) return true;  // the rest can be told when that one is there
   TRYV(prepare(number));
   return true;
 }

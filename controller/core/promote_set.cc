@@ -110,7 +110,16 @@ void Core::Impl::begin_set(JobId number) {
   }
 }
 
-/// One of the set could begin. When all could, at the same moment, all do.
+/// Names of the deployments that are promoted together with the job's, its own among them.
+std::set<std::string> Core::Impl::set_of(const Job& job) const {
+  std::set<std::string> names = planned_along;
+  const Job* parent = job.kind == JobKind::promote && job.parent != 0 ? find_live(job.parent) : nullptr;
+  if (!parent) return names;
+  for (const Redo& redo : parent->redo) names.insert(redo.deployment);
+  return names;
+}
+
+/// The release of one of the set is known. When those of all are, and all could begin at the same moment, all do.
 void Core::Impl::set_ready(JobId number) {
   const JobId parent = rows.state().jobs.at(number).parent;
   ready[parent].insert(number);

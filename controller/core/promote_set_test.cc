@@ -176,6 +176,33 @@ TEST_F(PromoteSetTest, AConsumerComesAfterItsProviderOfTheSameSet) {
   EXPECT_EQ(h.job(other).message, "2 of 3 deployments were not promoted to live: qq/db, qq/app.");
 }
 
+TEST_F(PromoteSetTest, AWholeEnvironmentGoesIntoAnEmptyOne) {
+  release::Metadata& db = h.releases["qq/db-v1.0"].metadata;
+  db.provides = {"sql"};
+  db.outputs = {{.id = "url", .fallback = Value("db:5432")}};
+  release::Metadata& app = h.releases["qq/app-v1.0"].metadata;
+  app.consumes = {{.name = "sql", .variable = "db"}};
+  app.inputs.push_back({.id = "url", .fallback = Value("$db.outputs.url")});
+  h.releases["qq/web-v1.0"].metadata.consumes = {{.name = "sql", .variable = "db"}};
+  for (const char* id : {"qq/db-v1.0", "qq/app-v1.0", "qq/web-v1.0"}) h.deploy(id, "test");
+  Submit asked = promote({"qq/app", "qq/web", "qq/db"});
+  const Result<protocol::reply::Plan> plan = look(asked);
+  ASSERT_TRUE(plan) << plan.error().message;
+  asked.plan = plan.value().id;
+  const JobId set = h.submit(asked);
+  EXPECT_EQ(live->running(), std::set<std::string>{"qq/db deploy"}) << h.job(set).message;
+  EXPECT_FALSE(h.state().deployments.contains({"live", "qq/app"})) << "no trace before it begins";
+  h.restart();
+  h.connect(*live);
+  h.finish(*live, "qq/db deploy");
+  EXPECT_EQ(live->running(), (std::set<std::string>{"qq/app deploy", "qq/web deploy"}));
+  EXPECT_EQ(live->offers.back().environment, "live");
+  end_all();
+  EXPECT_EQ(h.job(set).outcome, JobOutcome::ok) << h.job(set).message;
+  EXPECT_EQ(*h.stage("qq/app", "live").calculated_inputs.find("url"), Value("db:5432"));
+  EXPECT_EQ(h.refusal(promote({"qq/app", "qq/nope"})).kind, "not_found");
+}
+
 TEST_F(PromoteSetTest, InputsGoAlongWhereTheSourceHasThem) {
   release::Metadata& db = h.releases["qq/db-v1.0"].metadata;
   db.inputs.push_back({.id = "size", .fallback = Value("small")});

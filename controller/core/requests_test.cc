@@ -122,12 +122,13 @@ TEST_F(RequestsTest, what_is_described_counts_more_than_an_earlier_v) {
   deploy.inputs = {{"who", "by hand"}};
   h.submit(deploy);
   request::ApplyEnvironment apply{.environment = "stage", .inputs = Value::Object{{"who", "of all"}}};
-  EXPECT_THAT(
-      std::get<protocol::reply::Done>(h.ask(apply)).text,
-      ::testing::HasSubstr("pp/aa keeps its own 'who', which came with -v; `escape state set -d pp/aa -e stage --unset who` "
-                "gives it up."));
+  EXPECT_THAT(std::get<protocol::reply::Done>(h.ask(apply)).text,
+              ::testing::HasSubstr(
+                  "pp/aa keeps its own 'who', which came with -v; `escape state set -d pp/aa -e stage --unset who` "
+                  "gives it up."));
   apply.deployments = {{"pp/aa", "pp/aa-v1", {{"who", "described"}}}};
-  EXPECT_THAT(std::get<protocol::reply::Done>(h.ask(apply)).text, ::testing::Not(::testing::HasSubstr("keeps its own")));
+  EXPECT_THAT(std::get<protocol::reply::Done>(h.ask(apply)).text,
+              ::testing::Not(::testing::HasSubstr("keeps its own")));
   request::Submit converge;
   converge.kind = JobKind::converge;
   converge.environment = "stage";

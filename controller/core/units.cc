@@ -214,6 +214,25 @@ Result<std::map<std::string, std::string>> Core::Impl::choose_providers(const Jo
   return chosen;
 }
 
+/// Empty: the job is in no set of promotions, or the source's provider is not.
+std::string Core::Impl::provider_along(const Job& job, const release::Consumer& consumer) const {
+  const std::set<std::string> all = set_of(job);
+  const state::StageRecord* source =
+      all.empty() ? nullptr : find_stage(rows.state(), {job.from_environment, job.from_deployment}, "deploy");
+  if (!source || !source->providers.contains(consumer.variable)) return {};
+  const std::string& name = source->providers.at(consumer.variable);
+  return all.contains(name) && name != job.deployment ? name : std::string();
+}
+
+/// Whether it is given something by one that comes along in its set and is not there yet.
+bool Core::Impl::leans_on_its_set(const Job& job, const std::vector<Unit>& units) const {
+  if (job.is_let_go || set_of(job).empty()) return false;
+  return std::ranges::any_of(units.front().providers, [&](const auto& one) {
+    const state::StageRecord* stage = find_stage(rows.state(), {job.environment, one.second}, "deploy");
+    return !stage || !may_provide(*stage);
+  });
+}
+
 Result<std::string> Core::Impl::find_provider(const Job& job, const release::Consumer& consumer,
                                               const std::vector<Unit>& units, std::uint32_t unit,
                                               const std::string& stage) const {
@@ -226,8 +245,11 @@ Result<std::string> Core::Impl::find_provider(const Job& job, const release::Con
     auto inherited = units[above].providers.find(consumer.variable);
     if (inherited != units[above].providers.end()) known.push_back(inherited->second);
   }
+  // In a set of promotions the one that it uses where it comes from, when that comes along.
+  const std::string along = unit == 0 ? provider_along(job, consumer) : std::string();
+  if (!along.empty()) known.push_back(along);
   for (const std::string& deployment : known) {
-    if (check_provider(job, consumer, deployment, units)) return deployment;
+    if (check_provider(job, consumer, deployment, units) || (deployment == along && !job.is_let_go)) return deployment;
   }
   std::vector<std::string> candidates;
   const State& state = rows.state();
