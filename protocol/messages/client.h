@@ -359,7 +359,7 @@ struct SetDeployment {
 /// A wish that the next converge carries out: deploy (once more, if need be), smoke or destroy.
 struct RequestDeployment {
   std::string environment, deployment;
-  std::string action;    ///< deploy, smoke, destroy
+  std::string action;    ///< deploy, smoke, destroy, forget
   bool removes = false;  ///< destroy: and take it off the list
 };
 /// The errands of what a deployment's deploy stage holds.
