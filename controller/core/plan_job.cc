@@ -272,6 +272,18 @@ std::vector<std::string> Core::Impl::warnings_of(const Job& job, const State& be
                                      variable, used->second, provider));
     }
   }
+  if (rolls_out(job) && row != before.deployments.end()) {
+    std::vector<std::string> declared;  // what stands below it is given them, too
+    for (std::uint32_t unit = 0; unit < all.units.size(); ++unit) {
+      for (const release::Variable& input : all.metadata_of(unit).inputs) declared.push_back(input.id);
+    }
+    for (const auto& [id, value] : row->second.inputs) {
+      if (std::ranges::find(declared, id) != declared.end()) continue;
+      const std::string near = nearest(id, declared);
+      warnings.push_back(fmt::format("{} is described with '{}', which is no input of {}{}.", job.deployment, id,
+                                     job.release, near.empty() ? "" : fmt::format(": did you mean '{}'?", near)));
+    }
+  }
   for (const auto& [name, agent] : rows.state().agents) {
     for (const StrayTask& stray : agent.strays) {
       if (stray.environment != key.environment || state::root_of(stray.deployment) != job.deployment) continue;

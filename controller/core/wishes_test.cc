@@ -177,6 +177,14 @@ TEST_F(WishesTest, what_was_deployed_by_hand_is_to_run_what_it_runs_with_other_i
   EXPECT_EQ(*h.stage("pp/bb").calculated_inputs.find("who"), Value("set"));
 }
 
+TEST_F(WishesTest, an_input_that_the_release_does_not_have_is_told_by_the_job) {
+  h.ask(request::SetDeployment{"stage", "app", "", {{"whom", "Ann"}}, {}});
+  const JobId job = converge();
+  EXPECT_THAT(h.log_texts(job),
+              ::testing::Contains(HasSubstr("app is described with 'whom', which is no input of pp/aa-v1: did you mean "
+                                            "'who'?")));
+}
+
 TEST_F(WishesTest, what_was_described_by_mistake_goes_at_once) {
   h.ask(request::CreateDeployment{"stage", "typo", "pp/nope-latest", {}});
   const protocol::Reply reply = h.ask(request::RequestDeployment{"stage", "typo", "destroy", true});
