@@ -245,6 +245,9 @@ TEST_F(RowsOfVariables, section_7_an_errand_sees_the_deployments_values_and_its_
   };
   for (const auto& [name, value] : rows) EXPECT_EQ(text("qq/app", name), value) << name;
   EXPECT_EQ(h.stage("qq/app"), before) << "what is given to an errand is kept nowhere";
+  ASSERT_EQ(run(asked(JobKind::deploy)), "ok");
+  EXPECT_EQ(h.stage("qq/app").calculated_inputs, (Value::Object{{"a", "default"}, {"late", "default"}}))
+      << "metadata and earlier values are among no inputs";
 }
 
 TEST_F(RowsOfVariables, section_8_which_steps_write_and_read_the_outputs_file) {
