@@ -47,6 +47,13 @@ Evaluated<Operand> list_of(const std::vector<std::string_view>& pieces, Memory& 
   return Operand(MadeList{list.data(), list.size()});
 }
 
+Evaluated<Operand> mapped(const Invocation& call, char* (*write)(std::string_view, char*)) {
+  TRY(const std::string_view text, call.text(0));
+  char* const begin = call.memory().characters(text.size());
+  if (!begin) return fail(Memory::no_room(text.size()));
+  return Operand(std::string_view(begin, write(text, begin)));
+}
+
 }  // namespace
 
 Evaluated<Operand> concat(const Invocation& call) {
@@ -54,8 +61,9 @@ Evaluated<Operand> concat(const Invocation& call) {
   std::size_t longest = 0;
   for (std::size_t i = 0; i < call.count(); ++i) {
     const std::size_t room = call[i].as_bool() ? no_text : text_room(call[i]);
-    if (room == no_text)
+    if (room == no_text) {
       return fail(ErrorKind::bad_data, fmt::format("Can't concatenate value of type {}", type_name(call[i])));
+    }
     longest += room;
   }
   if (!call.memory().spend(longest)) return fail(Memory::too_many_steps());
@@ -66,17 +74,6 @@ Evaluated<Operand> concat(const Invocation& call) {
   for (std::size_t i = 0; i < call.count(); ++i) end = write_text(call[i], end);
   return Operand(std::string_view(begin, end));
 }
-
-namespace {
-
-Evaluated<Operand> mapped(const Invocation& call, char* (*write)(std::string_view, char*)) {
-  TRY(const std::string_view text, call.text(0));
-  char* const begin = call.memory().characters(text.size());
-  if (!begin) return fail(Memory::no_room(text.size()));
-  return Operand(std::string_view(begin, write(text, begin)));
-}
-
-}  // namespace
 
 Evaluated<Operand> lower(const Invocation& call) { return mapped(call, write_lower); }
 Evaluated<Operand> upper(const Invocation& call) { return mapped(call, write_upper); }

@@ -49,7 +49,7 @@ Evaluated<Operand> Evaluation::value_of(const syntax::Node& node) {
 }
 
 /// What most nodes are: a literal, or a lookup and the fields behind it, all of them there. Nothing in here fails, so
-/// nothing makes a Result, each of which costs as much as a step. Gives how many suffixes were followed, or
+/// nothing makes an Evaluated. Gives how many suffixes were followed, or
 /// `another_case`, which is for `rest_of`. (Not an optional: written in two parts and read as one, it stalls.)
 std::size_t Evaluation::plain(const syntax::Node& node, Operand& value) {
   if (const auto* text = std::get_if<syntax::Text>(&node.primary)) {
@@ -92,7 +92,7 @@ Evaluated<Operand> Evaluation::rest_of(const syntax::Node& node, std::size_t fol
   const auto& suffixes = node.suffixes;
   const auto last_default = std::find_if(suffixes.rbegin(), suffixes.rend(), as_default);
   auto next = static_cast<std::size_t>(suffixes.rend() - last_default);  // behind it; 0 without one
-  // An Operand in the loop, not a Result: to assign one is to copy three words.
+  // An Operand in the loop, not an Evaluated: to assign one is to copy three words.
   if (next > 0) {
     TRY(value, or_default(guarded(node, next - 1, followed, value), *as_default(suffixes[next - 1])));
   } else if (followed != another_case) {
