@@ -324,6 +324,14 @@ TEST_F(Preparing, WhatACrashCutOffIsDoneAgain) {
   EXPECT_EQ(names(), (Names{"a.tgz", "x"}));
 }
 
+TEST_F(Preparing, ADestinationThatCannotBeOpenedIsNamed) {
+  Server server({});
+  write("file", "in the way");
+  want(server, "file/below");
+  EXPECT_TRUE(failure().starts_with("Couldn't open download destination 'file/below': ")) << failure();
+  EXPECT_EQ(content("file"), "in the way");
+}
+
 TEST_F(Preparing, NothingLeavesTheWorkingFolder) {
   Server server(std::vector<std::string>(20, reply("200 OK", "x")));
   server.start();

@@ -42,6 +42,11 @@ TEST_F(Commands, AsTheOriginalBuildsThem) {
   EXPECT_EQ(text_of(script("x.sh")), "[sh][-c][./x.sh .escape/outputs.json]");
   EXPECT_EQ(text_of(script("x.sh a b")), "[sh][-c][./x.sh a b .escape/outputs.json]");
   EXPECT_EQ(text_of(script("./x.sh")), "[sh][-c][./x.sh .escape/outputs.json]");
+  EXPECT_EQ(text_of(script(folder + "/x.sh a")), "[sh][-c][" + folder + "/x.sh a .escape/outputs.json]");
+  EXPECT_EQ(text_of(script("../" + folder.substr(folder.rfind('/') + 1) + "/x.sh")),
+            "[sh][-c][../" + folder.substr(folder.rfind('/') + 1) + "/x.sh .escape/outputs.json]");
+  ASSERT_TRUE(io::write_file(folder + "/\\x.sh", "echo", 0600));
+  EXPECT_EQ(text_of(script("\\x.sh")), "[sh][-c][\\x.sh .escape/outputs.json]") << "the author quotes for the shell";
   EXPECT_EQ(text_of(script("nope.sh a")), "Referenced deploy script 'nope.sh' does not exist");
   EXPECT_EQ(text_of(release::ExecStage{}), "The deploy step has nothing to run");
   EXPECT_EQ(text_of(script("  ")), "The deploy step has nothing to run");

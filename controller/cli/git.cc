@@ -36,6 +36,15 @@ std::string read_all(int descriptor) {
   }
 }
 
+/// As the original records it: no line has blanks around it, and none is empty.
+std::string without_blanks(std::string_view text) {
+  std::vector<std::string> lines;
+  for (const std::string& line : split(text, '\n')) {
+    if (!trimmed(line).empty()) lines.emplace_back(trimmed(line));
+  }
+  return join(lines, "\n");
+}
+
 std::string answer(const std::string& folder, const std::vector<std::string>& arguments) {
   Result<std::string> text = run_git(folder, arguments);
   return text ? std::string(trimmed(text.value())) : std::string();
@@ -81,7 +90,7 @@ plan::GitFacts read_git_facts(const std::string& folder) {
   const std::size_t second = first == std::string::npos ? first : commit.find('\n', first + 1);
   facts.revision = commit.substr(0, first);
   if (first != std::string::npos) facts.author = commit.substr(first + 1, second - first - 1);
-  if (second != std::string::npos) facts.message = trimmed(commit.substr(second + 1));
+  if (second != std::string::npos) facts.message = without_blanks(commit.substr(second + 1));
   facts.branch = answer(folder, {"rev-parse", "--abbrev-ref", "HEAD"});
   facts.repository = answer(folder, {"config", "--get", "remote.origin.url"});
   return facts;

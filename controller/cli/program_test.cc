@@ -441,7 +441,12 @@ TEST(Plan, InitWritesOnceAndChecksTheName) {
   EXPECT_EQ(cli.run({"plan", "get", "name", "--plan", file}), 0) << cli.console.told;
   EXPECT_EQ(cli.console.printed, "quickstart/hello-world\n");
   EXPECT_EQ(cli.run({"plan", "get", "name", "--plan", folder + "/none.yml"}), 1);
-  EXPECT_NE(cli.console.told.find("Use 'escape plan init' to create it."), std::string::npos);
+  EXPECT_NE(cli.console.told.find("Escape plan '" + folder +
+                                  "/none.yml' was not found. Use 'escape plan init' to create it."),
+            std::string::npos)
+      << cli.console.told;
+  EXPECT_EQ(cli.run({"plan", "get", "name", "--plan", folder}), 65);
+  EXPECT_EQ(cli.console.told, "Error: Couldn't read Escape plan '" + folder + "': is a directory\n");
   EXPECT_EQ(cli.run({"plan", "fmt", "--plan", file}), 0) << cli.console.told;
   EXPECT_EQ(cli.run({"plan", "get", "includes", "--plan", file}), 0);
   EXPECT_EQ(cli.console.printed, "[\n   \"README.md\"\n]\n");

@@ -7,6 +7,7 @@
 #include "controller/cli/apply_file.h"
 #include "controller/cli/table.h"
 #include "shared/codec/codec.h"
+#include "shared/io/files.h"
 
 namespace escape::cli {
 namespace values_testing {
@@ -79,6 +80,18 @@ TEST(Values, SaysWhatIsWrong) {
   EXPECT_EQ(values({"k=@nope"}), "not_found: Couldn't read file 'nope': open nope: no such file or directory");
   EXPECT_TRUE(values({"@bad"}).starts_with("bad_data: Couldn't read file 'bad' into JSON map: line 1"));
   EXPECT_EQ(values({"@list"}), "bad_data: Couldn't read file 'list' into JSON map: it holds no object");
+}
+
+TEST(Values, AProviderIsTheNameOfADeployment) {
+  const std::string folder = io::make_temporary_folder("escape-cli-values").value();
+  ASSERT_TRUE(io::write_file(folder + "/p.json", R"({"kube": "cluster"})"));
+  ASSERT_TRUE(io::write_file(folder + "/bad.json", R"({"kube": 1})"));
+  using Providers = std::map<std::string, std::string>;
+  EXPECT_EQ(parse_providers({"k=prj/a=b"}).value(), (Providers{{"k", "prj/a=b"}}));
+  EXPECT_EQ(parse_providers({"@" + folder + "/p.json", "mq=m"}).value(), (Providers{{"kube", "cluster"}, {"mq", "m"}}));
+  EXPECT_EQ(parse_providers({"@" + folder + "/bad.json"}).error().message,
+            "Expecting a string value for extra provider 'kube' got 1");
+  ASSERT_TRUE(io::remove_all(folder));
 }
 
 std::string apply(std::string_view text, const std::string& environment = "") {

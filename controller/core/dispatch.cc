@@ -191,11 +191,16 @@ Result<> Core::Impl::add_errand_variables(const Job& job, const release::Metadat
   for (const release::Variable& input : metadata.inputs) {
     if (job.inputs.contains(input.id)) overlaid.push_back(input);
   }
+  // The errand's own see the deployment's as they are for this one time.
+  state::StageRecord seen = record ? *record : state::StageRecord();
+  Surroundings around = surroundings;
+  around.record = &seen;
   for (const std::vector<release::Variable>* declared :
        std::initializer_list<const std::vector<release::Variable>*>{&overlaid, &own}) {
     TRY(const Value::Object values,
-        calculate_inputs(*declared, metadata, release::Scope::deploy, {&calculated, &job.inputs}, surroundings));
+        calculate_inputs(*declared, metadata, release::Scope::deploy, {&calculated, &job.inputs}, around));
     for (const auto& [id, value] : values) {
+      seen.calculated_inputs.set(id, value);
       variables["INPUT_" + id] = plan::to_environment_text(value);
       for (auto& [name, self] : globals) {
         if (name != "this") continue;
@@ -205,10 +210,12 @@ Result<> Core::Impl::add_errand_variables(const Job& job, const release::Metadat
       }
     }
   }
-  if (!record) return ok();
-  for (const auto& [id, value] : record->calculated_outputs) {
-    variables["INPUT_OUTPUT_" + id] = plan::to_environment_text(value);
+  if (record) {
+    for (const auto& [id, value] : record->calculated_outputs) {
+      variables["INPUT_OUTPUT_" + id] = plan::to_environment_text(value);
+    }
   }
+  add_readable_names(variables);
   return ok();
 }
 

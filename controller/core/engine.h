@@ -447,6 +447,8 @@ Error other_package(const state::Deployment& deployment, std::string_view applic
 std::map<std::string, std::string> variables_for(const release::Metadata& metadata, const state::StageRecord& stage,
                                                  const std::map<std::string, std::string>& previous, bool with_outputs);
 std::map<std::string, std::string> previous_variables(const state::StageRecord& stage);
+/// INPUT_a_b beside INPUT_a-b, which no shell can read.
+void add_readable_names(std::map<std::string, std::string>& variables);
 /// Names among `variables` whose values must be masked.
 std::vector<std::string> secret_variables(const release::Metadata& metadata,
                                           const std::map<std::string, std::string>& variables);

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cctype>
 #include <functional>
 #include <iterator>
 #include <set>
@@ -270,7 +271,16 @@ std::map<std::string, std::string> variables_for(const release::Metadata& metada
     for (const auto& [id, value] : stage.calculated_outputs)
       variables["OUTPUT_" + id] = plan::to_environment_text(value);
   }
+  add_readable_names(variables);
   return variables;
+}
+
+void add_readable_names(std::map<std::string, std::string>& variables) {
+  for (const auto& [name, value] : std::map(variables)) {
+    std::string readable = name;
+    std::ranges::replace_if(readable, [](unsigned char c) { return !std::isalnum(c) && c != '_'; }, '_');
+    variables.emplace(readable, value);  // where a variable of its own has that name, it stays
+  }
 }
 
 std::map<std::string, std::string> previous_variables(const state::StageRecord& stage) {

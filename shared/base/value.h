@@ -59,7 +59,7 @@ class Value {
   Value(double v) : data_(v) {}
   Value(const char* v) : data_(std::string(v)) {}
   Value(std::string v) : data_(std::move(v)) {}
-  Value(std::string_view v) : data_(std::string(v)) {}
+  Value(std::string_view v) : data_(std::in_place_type<std::string>, v) {}
   Value(Binary v) : data_(std::move(v)) {}
   Value(List v) : data_(std::move(v)) {}
   Value(Object v) : data_(std::move(v)) {}

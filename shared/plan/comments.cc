@@ -10,7 +10,8 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-/// A key or an element that stands in the text where the tree says, which is not so within the copy made by an alias.
+/// A key or an element that stands in the text where the tree says, which is not so within the copy made by an alias or
+/// a merge key.
 struct Slot {
   const Node* node = nullptr;
   const Node* value = nullptr;
@@ -40,6 +41,7 @@ class SlotFinder {
       const auto index = static_cast<int>(slots_.size());
       if (node.kind == Node::Kind::map) {
         const Node& key = node.keys[i];
+        if (key.is_alias) continue;
         slots_.push_back({&key, &value, place_of(key), key.column, parent, false});
       } else {
         const Place place = value.kind == Node::Kind::null ? place_of_nothing(node) : place_of(value);

@@ -94,9 +94,7 @@ Result<std::vector<std::string>> read_scopes(const Node& node, std::string_view 
     return fail(yaml::error_at(
         node, "Unknown scope " + in_quotes(scope) + ". Expecting 'build' or 'deploy'" + std::string(suffix)));
   }
-  std::vector<std::string> scopes;
-  add_scopes(written.empty() ? std::vector<std::string>{"build", "deploy"} : written, scopes);
-  return scopes;
+  return written.empty() ? std::vector<std::string>{"build", "deploy"} : written;
 }
 
 Error placed(const Node& node, std::string_view before, const Error& error) {

@@ -46,7 +46,7 @@ Result<StageText> read_stage(const yaml::Node& node, const std::string& name);
 /// but nothing is lost); types that disagree are an error. `place`: " in errand 'a' input variables".
 Result<> add_variables(const yaml::Node& list, std::string_view field, std::string_view scope, Declarations& variables,
                        std::string_view place = {});
-/// "build" before "deploy", each once.
+/// `to` has the scopes of both: the longer list as it was written; of two that differ, "build" before "deploy".
 void add_scopes(const std::vector<std::string>& from, std::vector<std::string>& to);
 
 /// relation_fields.cc: other releases and interfaces (spec/escape-plan.md §5 to §7).

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "shared/base/text.h"
 #include "shared/plan/fields.h"
 #include "shared/plan/package_files.h"
 
@@ -14,6 +15,8 @@ const std::vector<std::string> template_fields{"file", "target", "scopes", "mapp
 const std::vector<std::string> download_fields{"url",      "dest", "overwrite", "if_not_exists", "unpack",
                                                "platform", "arch", "sha256",    "scopes"};
 const std::vector<std::string> errand_fields{"description", "run", "script", "inputs"};
+
+bool is_control(char c) { return (c >= 0 && c < ' ') || c == '\x7f'; }
 
 /// `a.txt.tpl` → `a.txt`; a name without ending renders onto itself.
 std::string default_target(const std::string& file) {
@@ -189,9 +192,8 @@ Result<std::map<std::string, PlannedErrand>> read_errands(const Node& map) {
   if (map.kind != Node::Kind::map) return fail(wrong_kind(map, "errands", "a map of names to errands"));
   for (std::size_t i = 0; i < map.keys.size(); ++i) {
     const std::string& name = map.keys[i].text;
-    if (Result<> valid = release::check_variable_id(name); !valid) {
-      return fail(
-          yaml::error_at(map.keys[i], "Invalid errand name '" + name + "', expected letters, digits, '-' and '_'"));
+    if (trimmed(name).empty() || std::ranges::any_of(name, is_control)) {
+      return fail(yaml::error_at(map.keys[i], "Invalid errand name, expected one line of text"));
     }
     TRY(auto errand, read_errand(map.items[i], name));
     errands.emplace(name, std::move(errand));

@@ -159,11 +159,16 @@ class RandomPlan {
       return " {one: x, 'two': \"#\"," + (chance(2) ? " " + comment() + "\n   " : std::string()) + " \"c\":d}" + end();
     const int in = indent + number(1, 4);
     std::string text = end();
+    const std::string merge =
+        gap(in) + pad(in) + "<<: " + pick({"{}", "{merged: 1}", "[{merged: 'x # y'}, {more: x}]"}) + end();
+    const int merges = number(0, 7);  // before the keys, behind them, or mostly not at all
+    if (merges == 0) text += merge;
     for (const std::string& key : keys) {
       if (chance(3))
         text +=
             gap(in) + pad(in) + pick({"", "", "", "&k" + std::to_string(++comments_) + " "}) + key + ":" + scalar(in);
     }
+    if (merges == 1) text += merge;
     return text + gap(in);
   }
 

@@ -147,6 +147,8 @@ TEST(Format, ValuesInOneForm) {
       {"folded text", "build: >\n  ls\n  -al\n\n  x\n", "build: |\n  ls -al\n  x\n"},
       {"what a block can't hold", "build: \"a\\n\\n\"\ntest: \"a\\r\\nb\"\ndeploy: \"\\n\"\nsmoke: \"a\\n \"\n",
        "build: \"a\\n\\n\"\n\ntest: \"a\\x0d\\nb\"\n\ndeploy: \"\\n\"\n\nsmoke: \"a\\n \"\n"},
+      {"merge keys are expanded", "metadata: &m {a: 1}\nbuild:\n  # first\n  <<: {cmd: ls}  # all\n  args: [a]\n",
+       "metadata:\n  a: 1\n\nbuild: # all\n  # first\n  args:\n  - a\n  cmd: ls\n"},
       {"aliases are expanded", "inputs:\n- &a {id: x}\n- *a\noutputs: [*a]\n",
        "inputs:\n- id: x\n- id: x\n\noutputs:\n- id: x\n"},
       {"tags that say what is there anyway", "description: !!str 1\ninputs: !!seq [!!int 2]\n",

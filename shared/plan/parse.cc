@@ -30,12 +30,13 @@ constexpr std::array variable_lists{
 struct TextField {
   std::string_view field;
   std::string Plan::* to;
+  bool is_trimmed = true;
 };
 constexpr std::array text_fields{
     TextField{"name", &Plan::name},
     TextField{"version", &Plan::version},
     TextField{"description", &Plan::description},
-    TextField{"license", &Plan::license},
+    TextField{"license", &Plan::license, false},
     TextField{"logo", &Plan::logo},
 };
 
@@ -64,7 +65,7 @@ Result<> read_field(const Node& key, const Node& value, Plan& plan) {
   const std::string& name = key.text;
   if (const TextField* text = find_row(text_fields, name)) {
     TRY(auto written, fields::read_text(value, name));
-    plan.*(text->to) = trimmed(written);
+    plan.*(text->to) = text->is_trimmed ? std::string(trimmed(written)) : written;
   } else if (name == "extends") {
     TRY(plan.extends, fields::read_extends(value));
   } else if (name == "depends") {

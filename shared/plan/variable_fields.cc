@@ -157,10 +157,20 @@ std::set<std::string> written_fields(const Node& node) {
 }  // namespace
 
 void add_scopes(const std::vector<std::string>& from, std::vector<std::string>& to) {
+  const auto has = [](const std::vector<std::string>& scopes, const std::string& one) {
+    return std::ranges::find(scopes, one) != scopes.end();
+  };
+  const auto covers = [&](const std::vector<std::string>& all, const std::vector<std::string>& some) {
+    return std::ranges::all_of(some, [&](const std::string& one) { return has(all, one); });
+  };
+  if (covers(to, from)) return;
+  if (covers(from, to)) {
+    to = from;
+    return;
+  }
   std::vector<std::string> both;
   for (const char* scope : {"build", "deploy"}) {
-    if (std::ranges::find(from, scope) != from.end() || std::ranges::find(to, scope) != to.end())
-      both.emplace_back(scope);
+    if (has(from, scope) || has(to, scope)) both.emplace_back(scope);
   }
   to = std::move(both);
 }

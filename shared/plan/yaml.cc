@@ -82,6 +82,8 @@ class Builder : public YAML::EventHandler {
     YAML::anchor_t anchor = 0;
     YAML::Mark mark;
     std::map<std::string, int> lines_of_keys;
+    bool is_merging = false;     // the next value is that of `<<`
+    std::vector<Node> merged{};  // the maps whose keys become this one's, the first ones first
   };
 
   [[noreturn]] static void stop(const YAML::Mark& mark, const std::string& message) {
@@ -110,13 +112,14 @@ class Builder : public YAML::EventHandler {
     }
     if (open_.size() >= max_depth)
       stop(mark, "nested too deeply, expected at most " + std::to_string(max_depth) + " levels");
-    open_.push_back({make(kind, mark), anchor, mark, {}});
+    open_.push_back({make(kind, mark), anchor, mark, {}, false, {}});
     open_.back().node.is_flow = style == YAML::EmitterStyle::Flow;
   }
 
   void close() {
     Open done = std::move(open_.back());
     open_.pop_back();
+    for (Node& map : done.merged) merge(std::move(map), done);
     finish(std::move(done.node), done.anchor, done.mark);
   }
 
@@ -130,8 +133,14 @@ class Builder : public YAML::EventHandler {
       return;
     }
     Open& parent = open_.back();
+    if (parent.is_merging) return take_merged(parent, std::move(node), mark);
     const bool is_key = parent.node.kind == Node::Kind::map && parent.node.keys.size() == parent.node.items.size();
     if (is_key) check_key(parent, node, mark);
+    if (is_key && is_merge_key(node)) {
+      if (aliases_ == Aliases::refused) stop(mark, "a merge key, expected the keys themselves");
+      parent.is_merging = true;
+      return;
+    }
     (is_key ? parent.node.keys : parent.node.items).push_back(std::move(node));
   }
 
@@ -139,11 +148,38 @@ class Builder : public YAML::EventHandler {
     if (key.kind != Node::Kind::scalar) {
       stop(mark, "a key that is " + std::string(kind_name(key)) + ", expected a name");
     }
-    if (key.text == "<<" && key.is_plain) stop(mark, "a merge key, expected the keys themselves");
     const auto [first, is_new] = parent.lines_of_keys.emplace(key.text, mark.line + 1);
     if (is_new) return;
     stop(mark, "the key '" + key.text + "' is there already in line " + std::to_string(first->second) +
                    ", expected each key once");
+  }
+
+  static bool is_merge_key(const Node& key) { return key.text == "<<" && key.is_plain; }
+
+  static void take_merged(Open& parent, Node value, const YAML::Mark& mark) {
+    parent.is_merging = false;
+    std::vector<Node> maps;
+    if (value.kind == Node::Kind::list) {
+      maps = std::move(value.items);
+    } else {
+      maps.push_back(std::move(value));
+    }
+    for (Node& map : maps) {
+      if (map.kind != Node::Kind::map) {
+        stop(mark, "a merge key whose value is " + std::string(kind_name(map)) + ", expected maps");
+      }
+      parent.merged.push_back(std::move(map));
+    }
+  }
+
+  /// What the map says itself counts, wherever in it the merge key stands.
+  static void merge(Node from, Open& to) {
+    for (std::size_t i = 0; i < from.keys.size(); ++i) {
+      if (!to.lines_of_keys.emplace(from.keys[i].text, from.keys[i].line).second) continue;
+      from.keys[i].is_alias = from.items[i].is_alias = true;
+      to.node.keys.push_back(std::move(from.keys[i]));
+      to.node.items.push_back(std::move(from.items[i]));
+    }
   }
 
   Aliases aliases_;

@@ -19,7 +19,7 @@ struct Node {
   int line = 0;               ///< from 1
   int column = 0;             ///< from 1
   bool is_flow = false;       ///< a list or map in brackets
-  bool is_alias = false;      ///< stands where an alias does; what is in it stands at the anchor
+  bool is_alias = false;      ///< stands where an alias does; what is in it stands at the anchor. So do merged keys
   std::vector<Node> keys{};   ///< of a map: scalars, each once
   std::vector<Node> items{};  ///< of a list, or the values of a map in the order of `keys`
 };
@@ -34,8 +34,8 @@ inline constexpr int max_depth = 64;
 enum class Aliases { copied, refused };
 
 /// Exactly one document (an empty text is null). Refused: bad UTF-8, control characters, keys given twice, keys that
-/// are not text, merge keys (`<<`), several documents, an anchor within itself, foreign tags. Error: bad_data "line 3,
-/// column 5: …, expected …".
+/// are not text, several documents, an anchor within itself, foreign tags. Merge keys (`<<`) are like aliases. Error:
+/// bad_data "line 3, column 5: …, expected …".
 Result<Node> read(std::string_view text, Aliases aliases = Aliases::copied);
 
 /// "text", "a list", "a map", "nothing".

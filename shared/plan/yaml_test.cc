@@ -46,7 +46,9 @@ TEST(Yaml, RefusesWithPlaceAndExpectation) {
       {"~: b\n", "line 1, column 1: a key that is nothing, expected a name"},
       {"a: 1\n---\nb: 2\n", "line 3, column 1: a second document begins, expected one document"},
       {"a: &x [*x]\n", "line 1, column 8: an alias within what it stands for, expected a finished anchor"},
-      {"a: {<<: b}\n", "line 1, column 5: a merge key, expected the keys themselves"},
+      {"a: {<<: b}\n", "line 1, column 9: a merge key whose value is text, expected maps"},
+      {"a: {<<: [{b: c}, d]}\n", "line 1, column 9: a merge key whose value is text, expected maps"},
+      {"a: {<<: {}, <<: {}}\n", "line 1, column 13: the key '<<' is there already in line 1, expected each key once"},
       {"a: !thing b\n", "line 1, column 4: unknown tag '!thing', expected a plain value"},
       {"a: ok\nb: \xff\n", "line 2: not UTF-8, expected a text file in UTF-8"},
   };
@@ -76,6 +78,27 @@ TEST(Yaml, AnAliasIsACopyOfWhatItStandsFor) {
   EXPECT_EQ(refused.error().message, "line 2, column 4: an alias, expected the value itself");
 }
 
+TEST(Yaml, AMergeKeyGivesTheKeysThatTheMapDoesNotSayItself) {
+  const auto merged = [](std::string_view text) {
+    const Result<Node> root = read(text);
+    EXPECT_TRUE(root) << text;
+    const Value value = root ? to_value(*find(root.value(), "m")) : Value();
+    std::string shown;
+    for (const auto& [key, item] : *value.as_object()) shown += key + "=" + std::to_string(*item.as_int()) + " ";
+    return shown;
+  };
+  const std::string anchors = "x: &x {a: 1, b: 2}\ny: &y {b: 3, c: 4}\n";
+  EXPECT_EQ(merged(anchors + "m: {<<: *x, b: 5}"), "b=5 a=1 ");
+  EXPECT_EQ(merged(anchors + "m:\n  b: 5\n  <<: *x\n"), "b=5 a=1 ");
+  EXPECT_EQ(merged(anchors + "m: {<<: [*y, *x]}"), "b=3 c=4 a=1 ");
+  EXPECT_EQ(merged(anchors + "z: &z {<<: *x, d: 6}\nm: {<<: *z}"), "d=6 a=1 b=2 ");
+  EXPECT_EQ(merged("m: {<<: {a: 1}}"), "a=1 ");
+  EXPECT_EQ(merged("m: {<<: {}}"), "");
+  EXPECT_EQ(read("m: {'<<': 1}").value().items[0].keys[0].text, "<<") << "in quotes it is a key like others";
+  EXPECT_EQ(read("m: {<<: {a: 1}}", Aliases::refused).error().message,
+            "line 1, column 5: a merge key, expected the keys themselves");
+}
+
 TEST(Yaml, HostileInputIsRefusedQuickly) {
   std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
   for (int i = 1; i < 20; ++i) {
@@ -85,6 +108,12 @@ TEST(Yaml, HostileInputIsRefusedQuickly) {
     bomb += "]\n";
   }
   EXPECT_NE(message(bomb).find("too many values, expected at most 50000"), std::string::npos);
+  std::string merges = "a0: &a0 {k: {x: [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]}}\n";
+  for (int i = 1; i < 20; ++i) {
+    const std::string last = "*a" + std::to_string(i - 1);
+    merges += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " {l: " + last + ", m: {<<: " + last + "}}\n";
+  }
+  EXPECT_NE(message(merges).find("too many values, expected at most 50000"), std::string::npos);
   EXPECT_NE(message(std::string(100'000, '[')).find("nested too deeply"), std::string::npos);
   EXPECT_NE(message(std::string(max_bytes + 1, 'a')).find("expected at most"), std::string::npos);
   std::string wide = "[";

@@ -97,6 +97,8 @@ TEST(Additions, Interpolation) {
       {"$\"text {{ $v }} more\"", "\"text 1.2.3 more\""},
       {"$\"{{$n}}{{$t}}{{ $f }}\"", "\"12truefalse\""},
       {"$\"{{ $lst.join(\"-\") }}\"", "\"a-b-c\""},
+      {"$\"{{ 1 }}-{{ $v }}-{{ 3 }}-{{ true }}-{{ -5 }}\"", "\"1-1.2.3-3-true--5\""},
+      {"$\"{{ $lst }}{{ $nope }}\"", "Can't put a value of type list into text"},
       {"$\"{{ $\"inner {{ $n }}\" }}\"", "\"inner 12\""},
       {"$\"{{ \"}}\" }}\"", "\"}}\""},
       {"$\"{{ {\"k\": 1}.k }}\"", "\"1\""},

@@ -24,7 +24,8 @@ struct Builtin {
   std::string_view name;
   std::size_t least;  ///< number of arguments, the receiver of a method call included
   std::size_t most;
-  Result<Operand> (*run)(const Invocation& call);  ///< null of the lazy forms, which the evaluator itself carries out
+  Evaluated<Operand> (*run)(
+      const Invocation& call);  ///< null of the lazy forms, which the evaluator itself carries out
   Form form = Form::eager;
 
   bool takes(std::size_t count) const { return count >= least && count <= most; }
@@ -33,7 +34,7 @@ struct Builtin {
 /// nullptr when there is none of that name. Lives for ever.
 const Builtin* find_builtin(std::string_view name);
 /// "Expecting N argument(s) in call to 'name', got M".
-Result<> check_count(const Builtin& builtin, std::size_t given);
+Evaluated<> check_count(const Builtin& builtin, std::size_t given);
 /// What a call of a function that does not exist ends in.
 Error unknown_function(std::string_view name);
 

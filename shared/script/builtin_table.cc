@@ -57,7 +57,7 @@ const Builtin* find_builtin(std::string_view name) {
   return row != std::end(table) && row->name == name ? row : nullptr;
 }
 
-Result<> check_count(const Builtin& builtin, std::size_t given) {
+Evaluated<> check_count(const Builtin& builtin, std::size_t given) {
   if (builtin.takes(given)) return ok();
   const std::string expected =
       builtin.least == builtin.most

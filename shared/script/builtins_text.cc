@@ -1,7 +1,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <charconv>
 #include <string>
 #include <vector>
 
@@ -37,57 +36,51 @@ std::string replaced(std::string_view text, std::string_view old, std::string_vi
 }
 
 /// A search may compare all of `wanted` at every place, some 32 bytes at a time.
-Result<> pay_for_search(std::string_view text, std::string_view wanted, Memory& memory) {
+Evaluated<> pay_for_search(std::string_view text, std::string_view wanted, Memory& memory) {
   constexpr std::size_t bytes_at_once = 32;
   return memory.pay(text.size() / bytes_at_once * wanted.size());
 }
 
-Result<Operand> list_of(const std::vector<std::string_view>& pieces, Memory& memory) {
+Evaluated<Operand> list_of(const std::vector<std::string_view>& pieces, Memory& memory) {
   TRY(const std::span<Operand> list, memory.operands(pieces.size()));
   std::ranges::copy(pieces, list.begin());
   return Operand(MadeList{list.data(), list.size()});
 }
 
+Evaluated<Operand> mapped(const Invocation& call, char* (*write)(std::string_view, char*)) {
+  TRY(const std::string_view text, call.text(0));
+  char* const begin = call.memory().characters(text.size());
+  if (!begin) return fail(Memory::no_room(text.size()));
+  return Operand(std::string_view(begin, write(text, begin)));
+}
+
 }  // namespace
 
-Result<Operand> concat(const Invocation& call) {
-  constexpr std::size_t longest_integer = 20;
+Evaluated<Operand> concat(const Invocation& call) {
   // 1. How long it becomes at most, so that it is written once, where it stays.
   std::size_t longest = 0;
   for (std::size_t i = 0; i < call.count(); ++i) {
-    const auto* text = call[i].as_text();
-    if (!text && !call[i].as_integer()) {
+    const std::size_t room = call[i].as_bool() ? no_text : text_room(call[i]);
+    if (room == no_text) {
       return fail(ErrorKind::bad_data, fmt::format("Can't concatenate value of type {}", type_name(call[i])));
     }
-    longest += text ? text->size() : longest_integer;
+    longest += room;
   }
-  if (!call.memory().spend(longest)) return Memory::too_many_steps().error();
+  if (!call.memory().spend(longest)) return fail(Memory::too_many_steps());
   // 2. All of it.
   char* const begin = call.memory().characters(longest);
   if (!begin) return fail(Memory::no_room(longest));
   char* end = begin;
-  for (std::size_t i = 0; i < call.count(); ++i) {
-    if (const auto* text = call[i].as_text()) {
-      end = std::ranges::copy(*text, end).out;
-    } else {
-      end = std::to_chars(end, begin + longest, *call[i].as_integer()).ptr;
-    }
-  }
-  return Operand(std::string_view(begin, static_cast<std::size_t>(end - begin)));
+  for (std::size_t i = 0; i < call.count(); ++i) end = write_text(call[i], end);
+  return Operand(std::string_view(begin, end));
 }
 
-Result<Operand> lower(const Invocation& call) {
-  TRY(const std::string_view text, call.text(0));
-  return call.memory().text(to_lower(text));
-}
-Result<Operand> upper(const Invocation& call) {
-  TRY(const std::string_view text, call.text(0));
-  return call.memory().text(to_upper(text));
-}
+Evaluated<Operand> lower(const Invocation& call) { return mapped(call, write_lower); }
+Evaluated<Operand> upper(const Invocation& call) { return mapped(call, write_upper); }
 // The original gives every letter title case, not the first of each word: for the letters we know, upper case.
-Result<Operand> title(const Invocation& call) { return upper(call); }
+Evaluated<Operand> title(const Invocation& call) { return upper(call); }
 
-Result<Operand> split(const Invocation& call) {
+Evaluated<Operand> split(const Invocation& call) {
   TRY(std::string_view text, call.text(0));
   TRY(const std::string_view separator, call.text(1));
   TRYV(pay_for_search(text, separator, call.memory()));
@@ -106,7 +99,7 @@ Result<Operand> split(const Invocation& call) {
   }
 }
 
-Result<Operand> join(const Invocation& call) {
+Evaluated<Operand> join(const Invocation& call) {
   TRY(const ListView list, call.list(0));
   TRY(const std::string_view separator, call.text(1));
   std::string result;
@@ -124,7 +117,7 @@ Result<Operand> join(const Invocation& call) {
   return call.memory().text(result);
 }
 
-Result<Operand> replace(const Invocation& call) {
+Evaluated<Operand> replace(const Invocation& call) {
   TRY(const std::string_view text, call.text(0));
   TRY(const std::string_view old, call.text(1));
   TRY(const std::string_view with, call.text(2));
@@ -133,17 +126,17 @@ Result<Operand> replace(const Invocation& call) {
   return call.memory().text(replaced(text, old, with, times));
 }
 
-Result<Operand> trim(const Invocation& call) {
+Evaluated<Operand> trim(const Invocation& call) {
   TRY(const std::string_view text, call.text(0));
   return Operand(without_blanks(text));
 }
 
-Result<Operand> base64_encode(const Invocation& call) {
+Evaluated<Operand> base64_encode(const Invocation& call) {
   TRY(const std::string_view text, call.text(0));
   return call.memory().text(to_base64(text.substr(0, limits::result_bytes + 1)));
 }
 
-Result<Operand> base64_decode(const Invocation& call) {
+Evaluated<Operand> base64_decode(const Invocation& call) {
   TRY(const std::string_view text, call.text(0));
   const Result<std::string> bytes = from_base64(text);
   if (!bytes) {

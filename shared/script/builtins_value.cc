@@ -12,7 +12,7 @@ namespace escape::script::builtins {
 namespace {
 
 /// What two integers or two texts are to each other. Texts by their bytes.
-Result<std::strong_ordering> order(const Invocation& call) {
+Evaluated<std::strong_ordering> order(const Invocation& call) {
   const auto* a = call[0].as_integer();
   const auto* b = call[1].as_integer();
   if (a && b) return *a <=> *b;
@@ -27,7 +27,7 @@ Result<std::strong_ordering> order(const Invocation& call) {
               "Two integers or two strings can be compared.");
 }
 
-Result<std::pair<bool, bool>> truths(const Invocation& call) {
+Evaluated<std::pair<bool, bool>> truths(const Invocation& call) {
   const bool* a = call[0].as_bool();
   const bool* b = call[1].as_bool();
   if (a && b) return std::pair(*a, *b);
@@ -46,49 +46,49 @@ Error no_integer(std::string_view what, const Operand& operand) {
 
 }  // namespace
 
-Result<Operand> id(const Invocation& call) { return call[0]; }
+Evaluated<Operand> id(const Invocation& call) { return call[0]; }
 
-Result<Operand> equals(const Invocation& call) {
+Evaluated<Operand> equals(const Invocation& call) {
   TRY(const bool same, are_equal(call[0], call[1], call.memory()));
   return Operand(same);
 }
-Result<Operand> not_equals(const Invocation& call) {
+Evaluated<Operand> not_equals(const Invocation& call) {
   TRY(const bool same, are_equal(call[0], call[1], call.memory()));
   return Operand(!same);
 }
 
-Result<Operand> logical_not(const Invocation& call) {
+Evaluated<Operand> logical_not(const Invocation& call) {
   if (const bool* truth = call[0].as_bool()) return Operand(!*truth);
   return fail(ErrorKind::bad_data,
               fmt::format("Expecting bool argument in not call, but got '{}'", type_name(call[0])));
 }
-Result<Operand> logical_and(const Invocation& call) {
+Evaluated<Operand> logical_and(const Invocation& call) {
   TRY(const auto both, truths(call));
   return Operand(both.first && both.second);
 }
-Result<Operand> logical_or(const Invocation& call) {
+Evaluated<Operand> logical_or(const Invocation& call) {
   TRY(const auto both, truths(call));
   return Operand(both.first || both.second);
 }
 
-Result<Operand> lt(const Invocation& call) {
+Evaluated<Operand> lt(const Invocation& call) {
   TRY(const auto is, order(call));
   return Operand(is < 0);
 }
-Result<Operand> lte(const Invocation& call) {
+Evaluated<Operand> lte(const Invocation& call) {
   TRY(const auto is, order(call));
   return Operand(is <= 0);
 }
-Result<Operand> gt(const Invocation& call) {
+Evaluated<Operand> gt(const Invocation& call) {
   TRY(const auto is, order(call));
   return Operand(is > 0);
 }
-Result<Operand> gte(const Invocation& call) {
+Evaluated<Operand> gte(const Invocation& call) {
   TRY(const auto is, order(call));
   return Operand(is >= 0);
 }
 
-Result<Operand> add(const Invocation& call) {
+Evaluated<Operand> add(const Invocation& call) {
   TRY(const std::int64_t a, call.integer(0));
   TRY(const std::int64_t b, call.integer(1));
   std::int64_t sum = 0;
@@ -98,19 +98,19 @@ Result<Operand> add(const Invocation& call) {
   return Operand(sum);
 }
 
-Result<Operand> length(const Invocation& call) {
+Evaluated<Operand> length(const Invocation& call) {
   if (const auto* text = call[0].as_text()) return Operand(static_cast<std::int64_t>(text->size()));
   if (const auto list = ListView::of(call[0])) return Operand(static_cast<std::int64_t>(list->size()));
   return fail(ErrorKind::bad_data,
               fmt::format("Expecting list or string argument in length call, but got '{}'", type_name(call[0])));
 }
 
-Result<Operand> list_index(const Invocation& call) { return index_of(call[0], call[1]); }
-Result<Operand> list_slice(const Invocation& call) {
+Evaluated<Operand> list_index(const Invocation& call) { return index_of(call[0], call[1]); }
+Evaluated<Operand> list_slice(const Invocation& call) {
   return slice_of(call[0], call[1], call.count() > 2 ? &call[2] : nullptr);
 }
 
-Result<Operand> index_of(const Operand& operand, const Operand& index) {
+Evaluated<Operand> index_of(const Operand& operand, const Operand& index) {
   const auto list = ListView::of(operand);
   if (!list) return fail(no_list("index", operand));
   const auto* i = index.as_integer();
@@ -121,7 +121,7 @@ Result<Operand> index_of(const Operand& operand, const Operand& index) {
               fmt::format("Index '{}' out of range (len: {})", *i, list->size()));
 }
 
-Result<Operand> slice_of(const Operand& operand, const Operand& from, const Operand* to) {
+Evaluated<Operand> slice_of(const Operand& operand, const Operand& from, const Operand* to) {
   const auto list = ListView::of(operand);
   if (!list) return fail(no_list("slice", operand));
   const auto* begin = from.as_integer();

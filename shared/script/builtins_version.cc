@@ -15,7 +15,7 @@ constexpr std::size_t quoted_bytes = 100;
 constexpr std::array<std::string_view, 3> part_names = {"major", "minor", "patch"};
 
 /// The first `parts` parts of argument 0 and ".@".
-Result<Operand> track(const Invocation& call, std::size_t parts) {
+Evaluated<Operand> track(const Invocation& call, std::size_t parts) {
   TRY(const std::string_view version, call.text(0));
   std::size_t end = 0;
   for (std::size_t part = 0; part < parts; ++part) {
@@ -31,11 +31,11 @@ Result<Operand> track(const Invocation& call, std::size_t parts) {
 
 }  // namespace
 
-Result<Operand> track_major_version(const Invocation& call) { return track(call, 1); }
-Result<Operand> track_minor_version(const Invocation& call) { return track(call, 2); }
-Result<Operand> track_patch_version(const Invocation& call) { return track(call, 3); }
+Evaluated<Operand> track_major_version(const Invocation& call) { return track(call, 1); }
+Evaluated<Operand> track_minor_version(const Invocation& call) { return track(call, 2); }
+Evaluated<Operand> track_patch_version(const Invocation& call) { return track(call, 3); }
 
-Result<Operand> track_version(const Invocation& call) {
+Evaluated<Operand> track_version(const Invocation& call) {
   TRY(const std::string_view version, call.text(0));
   if (version.empty()) return track(call, 1);
   return call.memory().text(std::string(version) + ".@");

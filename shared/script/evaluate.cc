@@ -32,7 +32,7 @@ bool is_expression(std::string_view text) { return text.starts_with('$') && !tex
 
 Result<Value> evaluate(const Expression& expression, const Context& context) {
   Evaluation evaluation(context);
-  const Result<Operand> operand = evaluation.value_of(expression.root());
+  const Evaluated<Operand> operand = evaluation.value_of(expression.root());
   if (operand) return to_value(operand.value());
   Error error = operand.error();
   if (error.kind == missing) error.kind = ErrorKind::bad_data;

@@ -15,31 +15,33 @@ class Evaluation {
  public:
   explicit Evaluation(const Context& context) : context_(context), scope_(context.globals) {}
 
-  Result<Operand> value_of(const syntax::Node& node);
+  Evaluated<Operand> value_of(const syntax::Node& node);
 
  private:
-  Result<Operand> value_of(const syntax::Primary& primary);
-  std::optional<std::size_t> plain(const syntax::Node& node, Operand& value);
-  Result<Operand> rest_of(const syntax::Node& node, std::optional<std::size_t> followed, Operand value);
-  Result<Operand> guarded(const syntax::Node& node, std::size_t count);
-  Result<Operand> or_default(Result<Operand> value, const syntax::Method& method);
+  Evaluated<Operand> value_of(const syntax::Primary& primary);
+  std::size_t plain(const syntax::Node& node, Operand& value);
+  Evaluated<Operand> rest_of(const syntax::Node& node, std::size_t followed, Operand& value);
+  Evaluated<Operand> guarded(const syntax::Node& node, std::size_t count, std::size_t followed, Operand known);
+  Evaluated<Operand> or_default(Evaluated<Operand> value, const syntax::Method& method);
 
-  Result<Operand> lookup(std::string_view name);
-  Result<Operand> list_of(const syntax::List& list);
-  Result<Operand> map_of(const syntax::Map& map);
-  Result<Operand> text_of(const syntax::Template& parts);
-  Result<Operand> call(const syntax::Call& call);
-  Result<Operand> call(const syntax::Lambda& lambda);
-  Result<Operand> call_with(const syntax::Lambda& lambda, std::span<const Operand> arguments);
-  Result<Operand> apply(const syntax::Suffix& suffix, const Operand& receiver);
-  Result<Operand> field(const Operand& receiver, std::string_view name);
-  Result<Operand> method(const syntax::Method& method, const Operand& receiver);
+  Evaluated<Operand> lookup(std::string_view name);
+  Evaluated<Operand> list_of(const syntax::List& list);
+  Evaluated<Operand> map_of(const syntax::Map& map);
+  Evaluated<Operand> text_of(const syntax::Template& parts);
+  Evaluated<Operand> call(const syntax::Call& call);
+  Evaluated<Operand> call(const syntax::Lambda& lambda);
+  Evaluated<Operand> call_with(const syntax::Lambda& lambda, std::span<const Operand> arguments);
+  Evaluated<Operand> apply(const syntax::Suffix& suffix, const Operand& receiver);
+  Evaluated<Operand> field(const Operand& receiver, std::string_view name);
+  Evaluated<Operand> method(const syntax::Method& method, const Operand& receiver);
 
-  Result<> values_into(std::span<Operand> values, const std::vector<syntax::Node>& nodes);
+  Evaluated<> value_into(Operand& value, const syntax::Node& node);
+  Evaluated<> values_into(std::span<Operand> values, const std::vector<syntax::Node>& nodes);
+  Evaluated<std::span<Operand>> room_for(std::size_t count, std::span<Operand> some);
   /// Behind a receiver if there is one.
-  Result<Operand> run(const Builtin& builtin, const Operand* receiver, const std::vector<syntax::Node>& nodes);
+  Evaluated<Operand> run(const Builtin& builtin, const Operand* receiver, const std::vector<syntax::Node>& nodes);
   /// `if` with a known condition; the two branches are the last two arguments.
-  Result<Operand> branch(const Operand& condition, const std::vector<syntax::Node>& arguments);
+  Evaluated<Operand> branch(const Operand& condition, const std::vector<syntax::Node>& arguments);
   Detail detail() const { return guards_ == 0 ? Detail::full : Detail::none; }
 
   const Context& context_;

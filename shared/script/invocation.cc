@@ -4,18 +4,18 @@
 
 namespace escape::script {
 
-Result<std::string_view> Invocation::no_text(std::size_t i) const {
+Evaluated<std::string_view> Invocation::no_text(std::size_t i) const {
   if (!arguments_[i].as_text()) return fail(wrong_type("string", i));
-  return Memory::too_many_steps().error();
+  return fail(Memory::too_many_steps());
 }
 
-Result<std::int64_t> Invocation::integer(std::size_t i) const {
+Evaluated<std::int64_t> Invocation::integer(std::size_t i) const {
   const auto* number = arguments_[i].as_integer();
   if (!number) return fail(wrong_type("integer", i));
   return *number;
 }
 
-Result<ListView> Invocation::list(std::size_t i) const {
+Evaluated<ListView> Invocation::list(std::size_t i) const {
   const auto list = ListView::of(arguments_[i]);
   if (!list) return fail(wrong_type("list", i));
   return *list;

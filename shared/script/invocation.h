@@ -19,19 +19,19 @@ class Invocation {
   std::size_t count() const { return arguments_.size(); }
   const Operand& operator[](std::size_t i) const { return arguments_[i]; }
   /// "Expecting string argument in call to upper, but got integer". Pays for looking at the text.
-  Result<std::string_view> text(std::size_t i) const {
+  Evaluated<std::string_view> text(std::size_t i) const {
     const auto* text = arguments_[i].as_text();
-    return text && memory_.spend(text->size()) ? Result<std::string_view>(*text) : no_text(i);
+    return text && memory_.spend(text->size()) ? Evaluated<std::string_view>(*text) : no_text(i);
   }
-  Result<std::int64_t> integer(std::size_t i) const;
-  Result<ListView> list(std::size_t i) const;
+  Evaluated<std::int64_t> integer(std::size_t i) const;
+  Evaluated<ListView> list(std::size_t i) const;
 
   Memory& memory() const { return memory_; }
   const Scope& scope() const { return scope_; }
   const Context& context() const { return context_; }
 
  private:
-  Result<std::string_view> no_text(std::size_t i) const;
+  Evaluated<std::string_view> no_text(std::size_t i) const;
   Error wrong_type(std::string_view expected, std::size_t i) const;
 
   const Builtin& builtin_;

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <charconv>
 #include <cmath>
 
 #include "shared/base/overloaded.h"
@@ -9,6 +10,8 @@
 namespace escape::script {
 namespace {
 
+constexpr std::size_t longest_integer = 20;
+constexpr std::size_t longest_bool = 5;
 constexpr double past_64_bits = 9223372036854775808.0;  // 2^63
 
 }  // namespace
@@ -17,6 +20,19 @@ std::string_view type_name(const Operand& operand) {
   static constexpr std::string_view names[] = {"string", "integer", "bool", "list", "list", "map", "map", "lambda"};
   static_assert(std::size(names) == std::variant_size_v<decltype(Operand::held)>);
   return names[operand.held.index()];
+}
+
+std::size_t scalar_room(const Operand& operand) {
+  if (operand.as_integer()) return longest_integer;
+  if (operand.as_bool()) return longest_bool;
+  return no_text;
+}
+
+char* write_scalar(const Operand& operand, char* to) {
+  if (const auto* number = operand.as_integer()) return std::to_chars(to, to + longest_integer, *number).ptr;
+  const auto* truth = operand.as_bool();
+  const std::string_view word = !truth ? "" : *truth ? "true" : "false";
+  return to + word.copy(to, word.size());
 }
 
 bool lift_plain(const Value& value, Operand& operand) {
@@ -36,7 +52,7 @@ bool lift_plain(const Value& value, Operand& operand) {
   return true;
 }
 
-Result<Operand> lift(const Value& value) {
+Evaluated<Operand> lift(const Value& value) {
   Operand plain;
   if (lift_plain(value, plain)) return plain;
   if (value.is_null()) return Operand(std::string_view());
@@ -82,7 +98,7 @@ std::string_view MapView::key(std::size_t i) const {
   return given_ ? std::string_view((given_->begin() + static_cast<std::ptrdiff_t>(i))->first) : made_.first[i].key;
 }
 
-Result<Operand> MapView::at(std::size_t i) const {
+Evaluated<Operand> MapView::at(std::size_t i) const {
   if (given_) return lift((given_->begin() + static_cast<std::ptrdiff_t>(i))->second);
   return made_.first[i].value;
 }

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <variant>
 
-#include "shared/base/result.h"
 #include "shared/base/value.h"
+#include "shared/script/evaluated.h"
 
 namespace escape::script {
 
@@ -66,8 +66,22 @@ struct Entry {
 
 /// "string", "integer", "bool", "list", "map", "lambda": for messages.
 std::string_view type_name(const Operand& operand);
+/// Of lists, maps and functions, which can't be put into a text.
+constexpr std::size_t no_text = static_cast<std::size_t>(-1);
+std::size_t scalar_room(const Operand& operand);
+char* write_scalar(const Operand& operand, char* to);
+/// How many bytes `write_text` needs at most, or `no_text`.
+inline std::size_t text_room(const Operand& operand) {
+  const auto* text = operand.as_text();
+  return text ? text->size() : scalar_room(operand);
+}
+/// Within a text: a text itself, a number, `true` or `false`. Gives the end.
+inline char* write_text(const Operand& operand, char* to) {
+  const auto* text = operand.as_text();
+  return text ? to + text->copy(to, text->size()) : write_scalar(operand, to);
+}
 /// A value of the globals as an operand: null is "", a number its integer part. Error: bytes, a number beyond 64 bits.
-Result<Operand> lift(const Value& value);
+Evaluated<Operand> lift(const Value& value);
 /// The same of what can always be lifted: text, an integer, a bool, a list, a map. False: ask `lift`.
 bool lift_plain(const Value& value, Operand& operand);
 
@@ -77,7 +91,9 @@ class ListView {
   /// Nothing when it is no list.
   static std::optional<ListView> of(const Operand& operand);
   std::size_t size() const { return given_ ? given_->size : made_.size; }
-  Result<Operand> at(std::size_t i) const { return given_ ? lift(given_->first[i]) : Result<Operand>(made_.first[i]); }
+  Evaluated<Operand> at(std::size_t i) const {
+    return given_ ? lift(given_->first[i]) : Evaluated<Operand>(made_.first[i]);
+  }
   /// `begin <= end <= size()`.
   Operand part(std::size_t begin, std::size_t end) const;
 
@@ -92,16 +108,16 @@ class MapView {
   static std::optional<MapView> of(const Operand& operand);
   std::size_t size() const { return given_ ? given_->size() : made_.size; }
   std::string_view key(std::size_t i) const;
-  Result<Operand> at(std::size_t i) const;
+  Evaluated<Operand> at(std::size_t i) const;
   /// The value of that key, or what `otherwise()` returns when there is none.
   template <class Otherwise>
-  Result<Operand> find(std::string_view key, const Otherwise& otherwise) const {
+  Evaluated<Operand> find(std::string_view key, const Otherwise& otherwise) const {
     if (given_) {
       const Value* value = given_->find(key);
       return value ? lift(*value) : otherwise();
     }
     const Operand* value = find_made(key);
-    return value ? Result<Operand>(*value) : otherwise();
+    return value ? Evaluated<Operand>(*value) : otherwise();
   }
 
  private:

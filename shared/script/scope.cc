@@ -37,9 +37,9 @@ Error missing_field(std::string_view name, const std::vector<std::string>& known
   return error;
 }
 
-Result<Operand> field_of(const MapView& map, std::string_view name, Detail detail) {
-  return map.find(name, [&]() -> Result<Operand> {
-    if (detail == Detail::none) return fail(missing, "");
+Evaluated<Operand> field_of(const MapView& map, std::string_view name, Detail detail) {
+  return map.find(name, [&]() -> Evaluated<Operand> {
+    if (detail == Detail::none) return outcome::failure(Failure());
     std::vector<std::string> known;
     for (std::size_t i = 0; i < map.size(); ++i) known.emplace_back(map.key(i));
     return fail(missing_field(name, known));
@@ -47,36 +47,42 @@ Result<Operand> field_of(const MapView& map, std::string_view name, Detail detai
 }
 
 const Operand* Scope::find_parameter(std::string_view name) const {
-  for (auto entry = parameters_.rbegin(); entry != parameters_.rend(); ++entry) {
-    if (entry->key == name) return &entry->value;
+  for (const Call* call = newest_; call; call = call->outside_) {
+    for (std::size_t i = call->names_.size(); i > 0; --i) {
+      if (call->names_[i - 1] == name) return &call->values_[i - 1];
+    }
   }
   return nullptr;
 }
 
-Result<Operand> Scope::find(std::string_view name, Detail detail) const {
+Evaluated<Operand> Scope::find(std::string_view name, Detail detail) const {
   if (const Operand* parameter = find_parameter(name)) return *parameter;
   if (const Value* global = find_global(name)) return lift(*global);
-  if (detail == Detail::none) return fail(missing, "");
+  if (detail == Detail::none) return outcome::failure(Failure());
   std::set<std::string> known;
-  for (const Entry& entry : parameters_) known.emplace(entry.key);
+  for (const Call* call = newest_; call; call = call->outside_) known.insert(call->names_.begin(), call->names_.end());
   if (globals_) {
     for (const auto& [key, value] : *globals_) known.insert(key);
   }
   return fail(missing_field(name, {known.begin(), known.end()}));
 }
 
-Result<Operand> Scope::as_map(Memory& memory) const {
+Evaluated<Operand> Scope::as_map(Memory& memory) const {
   static const Value::Object nothing;
   const Value::Object& globals = globals_ ? *globals_ : nothing;
-  if (parameters_.empty()) return Operand(&globals);
+  if (!newest_) return Operand(&globals);
   std::map<std::string_view, Operand> all;
   for (const auto& [key, value] : globals) {
     TRYV(memory.pay());
     TRY(all[key], lift(value));
   }
-  for (const Entry& entry : parameters_) {
-    TRYV(memory.pay());
-    all[entry.key] = entry.value;
+  std::set<std::string_view> seen;  // of two calls that bind the same name, the newer one's counts
+  for (const Call* call = newest_; call; call = call->outside_) {
+    for (std::size_t i = call->names_.size(); i > 0; --i) {
+      TRYV(memory.pay());
+      const std::string_view name = call->names_[i - 1];
+      if (seen.insert(name).second) all[name] = call->values_[i - 1];
+    }
   }
   TRY(const std::span<Entry> entries, memory.entries(all.size()));
   std::ranges::transform(all, entries.begin(), [](const auto& one) { return Entry{one.first, one.second}; });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,31 +19,49 @@ enum class Detail { full, none };
 class Scope {
  public:
   explicit Scope(const Value::Object* globals) : globals_(globals) {}
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
 
-  std::size_t depth() const { return parameters_.size(); }
-  void bind(std::string_view name, const Operand& value) { parameters_.push_back({name, value}); }
-  /// Forgets what was bound above that depth.
-  void unwind(std::size_t depth) { parameters_.resize(depth); }
+  /// The parameters of one call, bound while it lives. As many values as names.
+  class Call {
+   public:
+    Call(Scope& scope, std::span<const std::string> names, std::span<const Operand> values)
+        : scope_(scope), names_(names), values_(values), outside_(scope.newest_) {
+      scope_.newest_ = this;
+      scope_.bound_ += names_.size();
+    }
+    ~Call() {
+      scope_.newest_ = outside_;
+      scope_.bound_ -= names_.size();
+    }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
 
-  Result<Operand> find(std::string_view name, Detail detail) const;
+   private:
+    friend class Scope;
+    Scope& scope_;
+    std::span<const std::string> names_;
+    std::span<const Operand> values_;
+    const Call* outside_;
+  };
+
+  Evaluated<Operand> find(std::string_view name, Detail detail) const;
   /// What was bound to it, or nothing; a global of that name, or nothing.
   const Operand* find_parameter(std::string_view name) const;
   const Value* find_global(std::string_view name) const { return globals_ ? globals_->find(name) : nullptr; }
-  std::size_t size() const { return parameters_.size() + (globals_ ? globals_->size() : 0); }
+  std::size_t size() const { return bound_ + (globals_ ? globals_->size() : 0); }
   /// All of it as a map.
-  Result<Operand> as_map(Memory& memory) const;
+  Evaluated<Operand> as_map(Memory& memory) const;
 
  private:
   const Value::Object* globals_;
-  std::vector<Entry> parameters_;
+  const Call* newest_ = nullptr;
+  std::size_t bound_ = 0;
 };
 
 /// The field of a map, or a missing error.
-Result<Operand> field_of(const MapView& map, std::string_view name, Detail detail);
+Evaluated<Operand> field_of(const MapView& map, std::string_view name, Detail detail);
 
-/// Within an evaluation this kind says that a field, an index or a global is not there: the one error that `default`
-/// catches. `evaluate` gives it out as bad_data.
-constexpr ErrorKind missing = ErrorKind::not_found;
 /// "Field 'x' was not found (a, b)", with what may have been meant as its hint.
 Error missing_field(std::string_view name, const std::vector<std::string>& known);
 

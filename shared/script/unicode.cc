@@ -1,5 +1,7 @@
 #include "shared/script/unicode.h"
 
+#include <algorithm>
+
 #include "shared/base/text.h"
 
 namespace escape::script {
@@ -24,13 +26,14 @@ Character first_of(std::string_view text) {
 }
 
 /// Only codes below U+0800: the case mappings know no others.
-void append(std::string& text, char32_t code) {
+char* write(char32_t code, char* to) {
   if (code < 0x80) {
-    text += static_cast<char>(code);
+    *to++ = static_cast<char>(code);
   } else {
-    text += static_cast<char>(0xC0 | code >> 6);
-    text += static_cast<char>(0x80 | (code & 0x3F));
+    *to++ = static_cast<char>(0xC0 | code >> 6);
+    *to++ = static_cast<char>(0x80 | (code & 0x3F));
   }
+  return to;
 }
 
 bool is_blank(char32_t code) {
@@ -74,26 +77,22 @@ constexpr Pair only_up[] = {{0xB5, 0x39C},  {0x131, 'I'},   {0x17F, 'S'},   {0x3
 /// I with a dot, capital theta symbol.
 constexpr Pair only_down[] = {{'i', 0x130}, {0x3B8, 0x3F4}};
 
-template <char32_t (*mapping)(char32_t)>
-std::string mapped(std::string_view text) {
-  std::string result;
-  result.reserve(text.size());
+/// `first` to `last` are the ASCII letters that change.
+template <char first, char last, char32_t (*mapping)(char32_t)>
+char* write_mapped(std::string_view text, char* to) {
   while (!text.empty()) {
-    if (static_cast<unsigned char>(text[0]) < 0x80) {
-      result += static_cast<char>(mapping(static_cast<unsigned char>(text[0])));
+    const char c = text[0];
+    if (static_cast<unsigned char>(c) < 0x80) {
+      *to++ = c >= first && c <= last ? static_cast<char>(c ^ 0x20) : c;
       text.remove_prefix(1);
       continue;
     }
-    const Character first = first_of(text);
-    const char32_t code = first.is_valid ? mapping(first.code) : first.code;
-    if (code == first.code) {
-      result += text.substr(0, first.length);
-    } else {
-      append(result, code);
-    }
-    text.remove_prefix(first.length);
+    const Character character = first_of(text);
+    const char32_t code = character.is_valid ? mapping(character.code) : character.code;
+    to = code == character.code ? std::ranges::copy(text.substr(0, character.length), to).out : write(code, to);
+    text.remove_prefix(character.length);
   }
-  return result;
+  return to;
 }
 
 }  // namespace
@@ -158,8 +157,8 @@ char32_t lower(char32_t letter) {
   return letter;
 }
 
-std::string to_upper(std::string_view text) { return mapped<upper>(text); }
-std::string to_lower(std::string_view text) { return mapped<lower>(text); }
+char* write_upper(std::string_view text, char* to) { return write_mapped<'a', 'z', upper>(text, to); }
+char* write_lower(std::string_view text, char* to) { return write_mapped<'A', 'Z', lower>(text, to); }
 
 std::string excerpt(std::string_view text, std::size_t most) {
   if (text.size() <= most) return std::string(text);

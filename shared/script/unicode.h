@@ -18,8 +18,9 @@ std::string_view without_blanks(std::string_view text);
 /// Source: UnicodeData.txt, simple mappings.
 char32_t upper(char32_t letter);
 char32_t lower(char32_t letter);
-std::string to_upper(std::string_view text);
-std::string to_lower(std::string_view text);
+/// Write the mapped text, which is never longer than `text`, and give its end.
+char* write_upper(std::string_view text, char* to);
+char* write_lower(std::string_view text, char* to);
 
 /// At most `most` bytes of a text, cut between characters, for messages; "…" stands for what is left out.
 std::string excerpt(std::string_view text, std::size_t most);

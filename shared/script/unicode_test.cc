@@ -20,11 +20,23 @@ TEST(Letters, HaveTheCaseThatTheSystemGivesThem) {
   freelocale(utf8);
 }
 
+std::string written(char* (*write)(std::string_view, char*), std::string_view text) {
+  std::string result(text.size(), '#');
+  result.resize(static_cast<std::size_t>(write(text, result.data()) - result.data()));
+  return result;
+}
+
 TEST(Letters, OtherTextStaysAsItIs) {
   for (const char* text : {"", "日本語", "😀", "\xFF\xC3", "\xE9", "1-2_3"}) {
-    EXPECT_EQ(to_upper(text), text);
-    EXPECT_EQ(to_lower(text), text);
+    EXPECT_EQ(written(write_upper, text), text);
+    EXPECT_EQ(written(write_lower, text), text);
   }
+}
+
+TEST(Letters, OfATextAreMappedOneByOne) {
+  EXPECT_EQ(written(write_upper, "az{`é ÿß"), "AZ{`É Ÿß");
+  EXPECT_EQ(written(write_lower, "AZ[@É Ÿß"), "az[@é ÿß");
+  EXPECT_EQ(written(write_lower, "\xC4\xB0x"), "ix") << "shorter than it was";
 }
 
 TEST(Blanks, AreThoseOfUnicode) {

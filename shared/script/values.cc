@@ -14,7 +14,7 @@ class Comparison {
  public:
   explicit Comparison(Memory& memory) : memory_(memory) {}
 
-  Result<bool> are_equal(const Operand& a, const Operand& b, int depth) {
+  Evaluated<bool> are_equal(const Operand& a, const Operand& b, int depth) {
     if (depth > limits::value_depth) return fail(too_deep());
     TRYV(memory_.pay());
     if (const auto* text = a.as_text()) {
@@ -27,17 +27,17 @@ class Comparison {
     if (const auto* truth = a.as_bool()) return b.as_bool() && *truth == *b.as_bool();
     if (const auto list = ListView::of(a)) {
       const auto other = ListView::of(b);
-      return other ? same_lists(*list, *other, depth + 1) : Result<bool>(false);
+      return other ? same_lists(*list, *other, depth + 1) : Evaluated<bool>(false);
     }
     if (const auto map = MapView::of(a)) {
       const auto other = MapView::of(b);
-      return other ? same_maps(*map, *other, depth + 1) : Result<bool>(false);
+      return other ? same_maps(*map, *other, depth + 1) : Evaluated<bool>(false);
     }
     return false;
   }
 
  private:
-  Result<bool> same_lists(const ListView& a, const ListView& b, int depth) {
+  Evaluated<bool> same_lists(const ListView& a, const ListView& b, int depth) {
     if (a.size() != b.size()) return false;
     for (std::size_t i = 0; i < a.size(); ++i) {
       TRY(const Operand left, a.at(i));
@@ -48,14 +48,14 @@ class Comparison {
     return true;
   }
 
-  Result<bool> same_maps(const MapView& a, const MapView& b, int depth) {
+  Evaluated<bool> same_maps(const MapView& a, const MapView& b, int depth) {
     if (a.size() != b.size()) return false;
     for (std::size_t i = 0; i < a.size(); ++i) {
       TRYV(memory_.pay(a.key(i).size() + b.size() * sizeof(Entry)));
       bool is_there = true;
       TRY(const Operand right, b.find(a.key(i), [&] {
         is_there = false;
-        return Result<Operand>(Operand());
+        return Evaluated<Operand>(Operand());
       }));
       if (!is_there) return false;
       TRY(const Operand left, a.at(i));
@@ -111,7 +111,7 @@ class Copy {
     return Value(std::move(object));
   }
 
-  Result<> count(std::size_t bytes) {
+  Evaluated<> count(std::size_t bytes) {
     if (bytes > bytes_left_) {
       return fail(ErrorKind::bad_data, fmt::format("A result is larger than {} bytes", limits::result_bytes));
     }
@@ -128,12 +128,12 @@ bool is_made(const Operand& operand) {
 
 }  // namespace
 
-Result<bool> are_equal(const Operand& a, const Operand& b, Memory& memory) {
+Evaluated<bool> are_equal(const Operand& a, const Operand& b, Memory& memory) {
   return Comparison(memory).are_equal(a, b, 0);
 }
 
 Result<Value> to_value(const Operand& operand) {
-  if (const auto* text = operand.as_text()) return Value(*text);
+  if (const auto* text = operand.as_text()) return Result<Value>(std::in_place_type<Value>, *text);
   // Texts that were made are small enough already; given ones are as large as they are.
   return Copy(is_made(operand) ? limits::result_bytes : SIZE_MAX).of(operand, 0);
 }
