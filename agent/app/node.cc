@@ -285,7 +285,8 @@ void Node::Impl::collect_inputs() {
     }
   }
   for (Input& input : runs.collect()) inputs.push_back(std::move(input));
-  if (!unwritten && core_wake_at && read_clocks().steady >= *core_wake_at) inputs.push_back(input::Tick{});
+  if (!unwritten && core_wake_at && read_clocks().steady >= *core_wake_at)
+    inputs.push_back(input::Tick{fetcher.doing()});
 }
 
 Result<> Node::Impl::work_off_inputs() {
@@ -323,7 +324,7 @@ Result<> Node::Impl::carry_out(Effects effects) {
   for (const Outgoing& outgoing : effects.messages) send(outgoing);
   for (const TaskKey& key : effects.prepare) prepare(key);
   for (const Effects::Start& start : effects.start) {
-    if (const Held* task = core->find(start.key)) runs.start(task->offer, start.folder);
+    if (const Held* task = core->find(start.key)) runs.start(task->offer, start.folder, start.time_limit);
   }
   for (const Effects::Stop& stop : effects.stop) runs.stop(stop.key, stop.grace);
   return ok();

@@ -116,7 +116,7 @@ TaskResult Runs::unstarted(const protocol::Offer& offer, const Error& why) const
   return result;
 }
 
-void Runs::start(const protocol::Offer& offer, const std::string& folder) {
+void Runs::start(const protocol::Offer& offer, const std::string& folder, Millis time_limit) {
   held_.insert(key_of(offer));
   if (offer.run.empty()) {
     TaskResult result;
@@ -125,7 +125,7 @@ void Runs::start(const protocol::Offer& offer, const std::string& folder) {
     happened_.push_back(input::Ended{key_of(offer), std::move(result)});
     return;
   }
-  Result<> launched = launch(offer, folder);
+  Result<> launched = launch(offer, folder, time_limit);
   if (launched) return;
   runner::RunRequest nothing_ran;
   nothing_ran.version = runner::run_format;
@@ -134,7 +134,7 @@ void Runs::start(const protocol::Offer& offer, const std::string& folder) {
   add_end(key_of(offer), unstarted(offer, launched.error()));
 }
 
-Result<> Runs::launch(const protocol::Offer& offer, const std::string& folder) {
+Result<> Runs::launch(const protocol::Offer& offer, const std::string& folder, Millis time_limit) {
   const TaskKey key = key_of(offer);
   const std::string task_folder = journal_.folder_of(key);
   const std::string inline_path = in_folder(task_folder, runner::file_name::inline_script);
@@ -151,7 +151,7 @@ Result<> Runs::launch(const protocol::Offer& offer, const std::string& folder) {
   request.secret_variables = offer.secret_variables;
   request.file_to_remove = io::join_path(folder, runner::outputs_file);
   if (offer.reads_outputs) request.outputs_file = request.file_to_remove;
-  request.time_limit = offer.time_limit;
+  request.time_limit = time_limit;
   request.cgroup_home = cgroup_home_;
   TRYV(runner::write_run_request(task_folder, request, journal_.keys()));
   TRYV(make_output_file(task_folder));

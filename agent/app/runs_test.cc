@@ -45,7 +45,7 @@ class AgentRuns : public testing::Test {
   }
   void start(const std::string& script) {
     offer.run.inline_script = script;
-    runs->start(offer, work);
+    runs->start(offer, work, Millis{0});
   }
 
   std::string folder, work;
@@ -89,12 +89,12 @@ TEST_F(AgentRuns, TheOutputsFileOfATaskThatVanishedIsRemoved) {
 
 TEST_F(AgentRuns, AMissingScriptOrSupervisorEndsTheTask) {
   offer.run.script = "nope.sh";
-  runs->start(offer, work);
+  runs->start(offer, work, Millis{0});
   EXPECT_EQ(wait_for_end().message.substr(0, 51), "Referenced deploy script 'nope.sh' does not exist. ");
   Runs broken({"/no/such/supervisor", false}, *journal);
   offer.run.script.clear();
   offer.run.inline_script = "true";
-  broken.start(offer, work);
+  broken.start(offer, work, Millis{0});
   const std::vector<Input> happened = broken.collect();
   ASSERT_EQ(happened.size(), 1u);
   EXPECT_EQ(std::get<input::Ended>(happened[0]).result.outcome, protocol::TaskOutcome::not_started);
@@ -151,7 +151,7 @@ TEST_F(AgentRuns, AnotherLifeFindsARunningAndAnEndedScript) {
   runs = std::make_unique<Runs>(Runs::Options{ESCAPE_TEST_SUPERVISOR, false}, *journal);
   // The supervisor may not have made its mark yet; then the task counts as accepted and is launched again, and starts
   // once.
-  if (runs->recover(offer).value() == protocol::AgentTaskPhase::accepted) runs->start(offer, work);
+  if (runs->recover(offer).value() == protocol::AgentTaskPhase::accepted) runs->start(offer, work, Millis{0});
   ASSERT_TRUE(io::write_file(folder + "/text", "once\n"));
   ASSERT_EQ(::system(("cat '" + folder + "/text' > '" + work + "/go'").c_str()), 0);
   EXPECT_EQ(wait_for_end().outcome, protocol::TaskOutcome::ok);

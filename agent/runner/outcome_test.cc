@@ -66,6 +66,13 @@ TEST_F(Outcomes, OfEveryEnd) {
   }
 }
 
+TEST_F(Outcomes, TimeThatWentByBeforeTheScriptIsNamed) {
+  request.time_limit = Millis{500};
+  EXPECT_TRUE(result_of(RunEnd::timed_out, 143)
+                  .message.ends_with(": it ran longer than its time limit of 2.0s (1.5s of it went by before its "
+                                     "script started) and was stopped"));
+}
+
 TEST_F(Outcomes, WhatCouldNotBeEndedIsNamed) {
   RunResult run;
   run.end = RunEnd::cancelled;
