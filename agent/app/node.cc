@@ -20,6 +20,7 @@
 #include "agent/packages/packages.h"
 #include "agent/packages/preparation.h"
 #include "agent/runner/launcher.h"
+#include "agent/runner/outcome.h"
 #include "shared/base/crypto.h"
 #include "shared/base/fault_point.h"
 #include "shared/base/log.h"
@@ -318,7 +319,7 @@ Result<> Node::Impl::carry_out(Effects effects) {
     const auto* offer = std::get_if<journal_write::KeepOffer>(&effects.journal.front());
     if (!offer) return wait_for_disk(std::move(effects), written.error());
     // The only write that can be taken back: nobody was told yet.
-    inputs.push_front(input::NotKept{key_of(offer->offer), describe(written.error())});
+    inputs.push_front(input::NotKept{key_of(offer->offer), runner::not_started_result(written.error()).message});
     return ok();
   }
   for (const Outgoing& outgoing : effects.messages) send(outgoing);

@@ -17,10 +17,12 @@
 #include "agent/runner/masker.h"
 #include "agent/runner/outcome.h"
 #include "agent/runner/process.h"
+#include "agent/runner/process_limits.h"
 #include "shared/base/check.h"
 #include "shared/base/fault_point.h"
 #include "shared/base/log.h"
 #include "shared/base/overloaded.h"
+#include "shared/base/text.h"
 
 namespace escape::agent {
 namespace {
@@ -153,6 +155,8 @@ Result<> Runs::launch(const protocol::Offer& offer, const std::string& folder, M
   if (offer.reads_outputs) request.outputs_file = request.file_to_remove;
   request.time_limit = time_limit;
   request.cgroup_home = cgroup_home_;
+  TRY(const std::vector<std::string> without, runner::fit_into_process(request, offer.files, runner::process_limits()));
+  if (!without.empty()) head_of_output(offer)(join(without, ""));
   TRYV(runner::write_run_request(task_folder, request, journal_.keys()));
   TRYV(make_output_file(task_folder));
   fault_point("agent.before_launch");
@@ -307,7 +311,7 @@ void Runs::act_on(const TaskKey& key, const protocol::Offer& offer, runner::Sigh
                    add_end(key, runner::interrupted_result(vanished.reason, output_bytes(key)));
                  },
                  [&](runner::sighting::NeverRan& never) {
-                   add_end(key, unstarted(offer, {ErrorKind::internal, never.reason, "Run it again.", {}}));
+                   add_end(key, unstarted(offer, {ErrorKind::internal, never.reason, {}, {}}));
                  },
              },
              seen);

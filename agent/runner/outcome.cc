@@ -238,7 +238,32 @@ TaskResult not_started_result(const Error& why) {
   TaskResult result;
   result.outcome = TaskOutcome::not_started;
   result.message = with_hint(why);
+  if (may_help_to_run_again(why.kind)) add_sentence(result.message, "Run the job again.");
   return result;
+}
+
+bool may_help_to_run_again(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::unreachable:
+    case ErrorKind::timed_out:
+    case ErrorKind::temporary:
+    case ErrorKind::storage:
+    case ErrorKind::internal:
+    case ErrorKind::unknown:
+      return true;
+    case ErrorKind::usage:
+    case ErrorKind::bad_data:
+    case ErrorKind::not_found:
+    case ErrorKind::conflict:
+    case ErrorKind::refused:
+    case ErrorKind::no_target:
+    case ErrorKind::failed:
+    case ErrorKind::cancelled:
+    case ErrorKind::no_permission:
+    case ErrorKind::bad_configuration:
+      return false;
+  }
+  return false;
 }
 
 TaskResult interrupted_result(const std::string& why, std::uint64_t output_bytes) {
