@@ -20,6 +20,7 @@
 #include "agent/packages/packages.h"
 #include "agent/packages/preparation.h"
 #include "agent/runner/launcher.h"
+#include "agent/runner/outcome.h"
 #include "shared/base/crypto.h"
 #include "shared/base/fault_point.h"
 #include "shared/base/log.h"
@@ -285,7 +286,8 @@ void Node::Impl::collect_inputs() {
     }
   }
   for (Input& input : runs.collect()) inputs.push_back(std::move(input));
-  if (!unwritten && core_wake_at && read_clocks().steady >= *core_wake_at) inputs.push_back(input::Tick{});
+  if (!unwritten && core_wake_at && read_clocks().steady >= *core_wake_at)
+    inputs.push_back(input::Tick{fetcher.doing()});
 }
 
 Result<> Node::Impl::work_off_inputs() {
@@ -317,13 +319,13 @@ Result<> Node::Impl::carry_out(Effects effects) {
     const auto* offer = std::get_if<journal_write::KeepOffer>(&effects.journal.front());
     if (!offer) return wait_for_disk(std::move(effects), written.error());
     // The only write that can be taken back: nobody was told yet.
-    inputs.push_front(input::NotKept{key_of(offer->offer), describe(written.error())});
+    inputs.push_front(input::NotKept{key_of(offer->offer), runner::not_started_result(written.error()).message});
     return ok();
   }
   for (const Outgoing& outgoing : effects.messages) send(outgoing);
   for (const TaskKey& key : effects.prepare) prepare(key);
   for (const Effects::Start& start : effects.start) {
-    if (const Held* task = core->find(start.key)) runs.start(task->offer, start.folder);
+    if (const Held* task = core->find(start.key)) runs.start(task->offer, start.folder, start.time_limit);
   }
   for (const Effects::Stop& stop : effects.stop) runs.stop(stop.key, stop.grace);
   return ok();

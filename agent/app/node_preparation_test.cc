@@ -186,6 +186,31 @@ TEST_F(AgentPreparation, AnAgentThatDiesMeanwhileDoesItAllAgain) {
   EXPECT_FALSE(io::exists(work + "/.file.escape-part"));
 }
 
+TEST_F(AgentPreparation, TheTimeLimitOfAStepEndsItsDownloads) {
+  Server server({});  // takes the connection and never answers
+  start();
+  greet();
+  protocol::Offer offer = workspace_offer("echo ran > ran");
+  offer.time_limit = Millis{300};
+  offer.downloads = {{.url = server.url("/topsecret"), .dest = "file"}};
+  offer.variables = {{"INPUT_key", "topsecret"}};
+  offer.secret_variables = {"INPUT_key"};
+  controller->send(offer);
+  const protocol::Finished finished = wait_for_end(&output);
+  EXPECT_EQ(finished.outcome, TaskOutcome::timed_out);
+  EXPECT_TRUE(finished.message.starts_with("its time was over while it was ")) << finished.message;
+  EXPECT_EQ(finished.message.find("topsecret"), std::string::npos) << finished.message;
+
+  // The next task of that folder finds nothing of it.
+  offer.task = {2, 0};
+  offer.time_limit = Millis{0};
+  offer.downloads.clear();
+  offer.run.inline_script = "ls -A";
+  controller->send(offer);
+  EXPECT_EQ(wait_for_end(&output).outcome, TaskOutcome::ok);
+  EXPECT_EQ(output, ".escape\n");
+}
+
 TEST_F(AgentPreparation, ACancelReachesADownload) {
   Server server({"", ""});
   server.start();

@@ -17,10 +17,12 @@
 #include "agent/runner/masker.h"
 #include "agent/runner/outcome.h"
 #include "agent/runner/process.h"
+#include "agent/runner/process_limits.h"
 #include "shared/base/check.h"
 #include "shared/base/fault_point.h"
 #include "shared/base/log.h"
 #include "shared/base/overloaded.h"
+#include "shared/base/text.h"
 
 namespace escape::agent {
 namespace {
@@ -116,7 +118,7 @@ TaskResult Runs::unstarted(const protocol::Offer& offer, const Error& why) const
   return result;
 }
 
-void Runs::start(const protocol::Offer& offer, const std::string& folder) {
+void Runs::start(const protocol::Offer& offer, const std::string& folder, Millis time_limit) {
   held_.insert(key_of(offer));
   if (offer.run.empty()) {
     TaskResult result;
@@ -125,7 +127,7 @@ void Runs::start(const protocol::Offer& offer, const std::string& folder) {
     happened_.push_back(input::Ended{key_of(offer), std::move(result)});
     return;
   }
-  Result<> launched = launch(offer, folder);
+  Result<> launched = launch(offer, folder, time_limit);
   if (launched) return;
   runner::RunRequest nothing_ran;
   nothing_ran.version = runner::run_format;
@@ -134,7 +136,7 @@ void Runs::start(const protocol::Offer& offer, const std::string& folder) {
   add_end(key_of(offer), unstarted(offer, launched.error()));
 }
 
-Result<> Runs::launch(const protocol::Offer& offer, const std::string& folder) {
+Result<> Runs::launch(const protocol::Offer& offer, const std::string& folder, Millis time_limit) {
   const TaskKey key = key_of(offer);
   const std::string task_folder = journal_.folder_of(key);
   const std::string inline_path = in_folder(task_folder, runner::file_name::inline_script);
@@ -151,8 +153,10 @@ Result<> Runs::launch(const protocol::Offer& offer, const std::string& folder) {
   request.secret_variables = offer.secret_variables;
   request.file_to_remove = io::join_path(folder, runner::outputs_file);
   if (offer.reads_outputs) request.outputs_file = request.file_to_remove;
-  request.time_limit = offer.time_limit;
+  request.time_limit = time_limit;
   request.cgroup_home = cgroup_home_;
+  TRY(const std::vector<std::string> without, runner::fit_into_process(request, offer.files, runner::process_limits()));
+  if (!without.empty()) head_of_output(offer)(join(without, ""));
   TRYV(runner::write_run_request(task_folder, request, journal_.keys()));
   TRYV(make_output_file(task_folder));
   fault_point("agent.before_launch");
@@ -307,7 +311,7 @@ void Runs::act_on(const TaskKey& key, const protocol::Offer& offer, runner::Sigh
                    add_end(key, runner::interrupted_result(vanished.reason, output_bytes(key)));
                  },
                  [&](runner::sighting::NeverRan& never) {
-                   add_end(key, unstarted(offer, {ErrorKind::internal, never.reason, "Run it again.", {}}));
+                   add_end(key, unstarted(offer, {ErrorKind::internal, never.reason, {}, {}}));
                  },
              },
              seen);

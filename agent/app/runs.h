@@ -44,7 +44,8 @@ class Runs {
 
   /// Starts the script of an accepted task in `folder`; what comes of it is told by `collect`. Without one the task has
   /// ended well: its folder was all that was asked for.
-  void start(const protocol::Offer& offer, const std::string& folder);
+  /// `time_limit`: what is left of the step's, 0 for none.
+  void start(const protocol::Offer& offer, const std::string& folder, Millis time_limit);
   /// What a task's folder tells after a restart of the agent: accepted (nothing started), running (watched from now on)
   /// or finished by the supervisor (told by `collect`).
   Result<protocol::AgentTaskPhase> recover(const protocol::Offer& offer);
@@ -72,7 +73,7 @@ class Runs {
     int watch = -1;
     std::uint64_t seen_bytes = 0;
   };
-  Result<> launch(const protocol::Offer& offer, const std::string& folder);
+  Result<> launch(const protocol::Offer& offer, const std::string& folder, Millis time_limit);
   void watch(const TaskKey& key, const protocol::Offer& offer, io::Fd process, bool is_timer = false);
   void add_end(const TaskKey& key, TaskResult result);
   void collect_output();

@@ -6,6 +6,8 @@
 
 #include <variant>
 
+#include "agent/runner/process_limits.h"
+
 namespace escape::agent::runs_test {
 
 constexpr int deadline_millis = 30'000;
@@ -45,7 +47,7 @@ class AgentRuns : public testing::Test {
   }
   void start(const std::string& script) {
     offer.run.inline_script = script;
-    runs->start(offer, work);
+    runs->start(offer, work, Millis{0});
   }
 
   std::string folder, work;
@@ -89,15 +91,60 @@ TEST_F(AgentRuns, TheOutputsFileOfATaskThatVanishedIsRemoved) {
 
 TEST_F(AgentRuns, AMissingScriptOrSupervisorEndsTheTask) {
   offer.run.script = "nope.sh";
-  runs->start(offer, work);
+  runs->start(offer, work, Millis{0});
   EXPECT_EQ(wait_for_end().message.substr(0, 51), "Referenced deploy script 'nope.sh' does not exist. ");
   Runs broken({"/no/such/supervisor", false}, *journal);
   offer.run.script.clear();
   offer.run.inline_script = "true";
-  broken.start(offer, work);
+  broken.start(offer, work, Millis{0});
   const std::vector<Input> happened = broken.collect();
   ASSERT_EQ(happened.size(), 1u);
   EXPECT_EQ(std::get<input::Ended>(happened[0]).result.outcome, protocol::TaskOutcome::not_started);
+}
+
+TEST_F(AgentRuns, WhatNoProcessCanTakeIsRefusedByName) {
+  offer.variables = {{"INPUT_who", std::string(200'000, 'x')}};
+  start("touch ran");
+  TaskResult result = wait_for_end();
+  EXPECT_EQ(result.outcome, protocol::TaskOutcome::not_started);
+  EXPECT_TRUE(result.message.starts_with("INPUT_who has 200000 bytes, ")) << result.message;
+  EXPECT_NE(result.message.find("$this.inputs.who.file"), std::string::npos) << result.message;
+  EXPECT_EQ(result.message.find("again"), std::string::npos) << result.message;
+  offer.variables = {{"INPUT_who", std::string("be\0hind", 7)}};
+  start("touch ran");
+  EXPECT_TRUE(wait_for_end().message.starts_with("INPUT_who holds a NUL"));
+  EXPECT_FALSE(io::exists(work + "/ran"));
+}
+
+TEST_F(AgentRuns, TooLargeAValueOfTheRunBeforeIsLeftOutAndMasked) {
+  const std::string large(200'000, 's');
+  offer.variables = {{"INPUT_who", "now"}, {"INPUT_PREVIOUS_who", large}};
+  offer.secret_variables = {"INPUT_PREVIOUS_who"};
+  ASSERT_TRUE(io::write_file(work + "/large", large));
+  start("echo \"$INPUT_who ${INPUT_PREVIOUS_who-none}\"; cat large");
+  const TaskResult result = wait_for_end();
+  EXPECT_EQ(result.outcome, protocol::TaskOutcome::ok) << result.message;
+  const std::string output = journal->read_output(key_of(offer), 0, 300'000).value();
+  EXPECT_TRUE(output.starts_with("INPUT_PREVIOUS_who is not set for the script: it has 200000 bytes, ")) << output;
+  EXPECT_TRUE(output.ends_with("\nnow none\n‹INPUT_PREVIOUS_who›")) << output;
+}
+
+/// The largest that pass: our arithmetic is the kernel's.
+TEST_F(AgentRuns, WhatIsJustNotTooLargeIsStarted) {
+  const runner::ProcessLimits limits = runner::process_limits();
+  const std::string one(limits.one - std::string("INPUT_a00=").size() - 1, 'x');
+  for (std::size_t i = 10; i < 10 + limits.all / (limits.one + 8); ++i) {
+    offer.variables["INPUT_a" + std::to_string(i)] = one;
+  }
+  start("exit 0");
+  TaskResult result = wait_for_end();
+  if (result.outcome == protocol::TaskOutcome::not_started) {  // the rest of the environment did not fit
+    EXPECT_TRUE(result.message.starts_with("Its variables and arguments have ")) << result.message;
+    offer.variables.erase("INPUT_a10");
+    start("exit 0");
+    result = wait_for_end();
+  }
+  EXPECT_EQ(result.outcome, protocol::TaskOutcome::ok) << result.message;
 }
 
 /// A supervisor that breaks leaves its reason.
@@ -151,7 +198,7 @@ TEST_F(AgentRuns, AnotherLifeFindsARunningAndAnEndedScript) {
   runs = std::make_unique<Runs>(Runs::Options{ESCAPE_TEST_SUPERVISOR, false}, *journal);
   // The supervisor may not have made its mark yet; then the task counts as accepted and is launched again, and starts
   // once.
-  if (runs->recover(offer).value() == protocol::AgentTaskPhase::accepted) runs->start(offer, work);
+  if (runs->recover(offer).value() == protocol::AgentTaskPhase::accepted) runs->start(offer, work, Millis{0});
   ASSERT_TRUE(io::write_file(folder + "/text", "once\n"));
   ASSERT_EQ(::system(("cat '" + folder + "/text' > '" + work + "/go'").c_str()), 0);
   EXPECT_EQ(wait_for_end().outcome, protocol::TaskOutcome::ok);

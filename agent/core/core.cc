@@ -16,6 +16,9 @@ namespace {
 /// A repeated acknowledgement means a gap only if nothing was rewound lately; else each duplicate would cause another.
 constexpr Micros rewind_pause{1'000'000};
 
+/// A longer limit is none that anybody would see the end of, and it must not overflow.
+constexpr Millis longest_limit = std::chrono::hours(24 * 366 * 10);
+
 bool is_unacknowledged(const Held& task) { return task.result_sent || task.sent > task.acked; }
 
 protocol::HeldTask to_held_task(const TaskKey& key, const Held& task) {
@@ -44,11 +47,11 @@ Effects Core::on(const Input& input, Now now) {
                  [&](const input::Started&) { on_started(); },
                  [&](const input::FromController& from) { on_message(from.message, effects, now); },
                  [&](const input::SessionClosed&) { session_is_open_ = false; },
-                 [&](const input::Prepared& prepared) { on_prepared(prepared, effects); },
+                 [&](const input::Prepared& prepared) { on_prepared(prepared, effects, now); },
                  [&](const input::OutputGrew& grew) { on_output_grew(grew, effects, now); },
                  [&](const input::Ended& ended) { on_ended(ended, effects, now); },
                  [&](const input::NotKept& not_kept) { on_not_kept(not_kept, effects); },
-                 [&](const input::Tick&) { on_tick(effects, now); },
+                 [&](const input::Tick& tick) { on_tick(tick, effects, now); },
              },
              input);
   effects.wake_at = next_deadline();
@@ -103,7 +106,7 @@ void Core::on_welcome(const protocol::Welcome& welcome, Effects& effects, Now no
       end_unstarted(key, task, effects, now);
       continue;
     }
-    if (std::exchange(task.waits_for_welcome, false)) effects.prepare.push_back(key);
+    if (std::exchange(task.waits_for_welcome, false)) begin_preparation(key, task, effects, now);
     if (is_cancelled && task.phase == AgentTaskPhase::running) effects.stop.push_back({key, protocol::Cancel{}.grace});
     rewind(key, task, effects, now);
   }
@@ -130,10 +133,9 @@ void Core::on_offer(const protocol::Offer& offer, Effects& effects, Now now) {
   Held task;
   task.offer = offer;
   task.credit = offer.credit;
-  held_.emplace(key, std::move(task));
   effects.journal.push_back(journal_write::KeepOffer{offer});
   effects.messages.push_back(send::Message{key, protocol::Accepted{key.task, key.attempt}});
-  effects.prepare.push_back(key);
+  begin_preparation(key, held_.emplace(key, std::move(task)).first->second, effects, now);
 }
 
 std::string Core::why_declined(const protocol::Offer& offer) const {
@@ -217,14 +219,20 @@ void Core::on_cancel(const protocol::Cancel& cancel, Effects& effects, Now now) 
   }
 }
 
-void Core::on_prepared(const input::Prepared& prepared, Effects& effects) {
+void Core::on_prepared(const input::Prepared& prepared, Effects& effects, Now now) {
   Held* task = held(prepared.key);
   if (!task || task->phase != AgentTaskPhase::accepted) {
     effects.ignored = "prepared a task that does not wait for it";
     return;
   }
+  Millis left{0};
+  if (task->prepare_until) {
+    left = std::chrono::duration_cast<Millis>(*task->prepare_until - now.steady);
+    if (left <= Millis{0}) return end_overdue(prepared.key, *task, {}, effects, now);
+  }
   task->phase = AgentTaskPhase::running;
-  effects.start.push_back({prepared.key, prepared.folder});
+  task->prepare_until.reset();
+  effects.start.push_back({prepared.key, prepared.folder, left});
 }
 
 void Core::on_output_grew(const input::OutputGrew& grew, Effects& effects, Now now) {
@@ -260,9 +268,14 @@ void Core::on_not_kept(const input::NotKept& not_kept, Effects& effects) {
       send::Message{not_kept.key, protocol::Declined{not_kept.key.task, not_kept.key.attempt, not_kept.reason}});
 }
 
-void Core::on_tick(Effects& effects, Now now) {
+void Core::on_tick(const input::Tick& tick, Effects& effects, Now now) {
+  for (auto& [key, task] : held_) {
+    if (!task.prepare_until || *task.prepare_until > now.steady) continue;
+    const auto doing = tick.doing.find(key);
+    end_overdue(key, task, doing == tick.doing.end() ? std::string() : doing->second, effects, now);
+  }
   if (!session_is_open_) {
-    effects.ignored = "no session";
+    if (effects.journal.empty()) effects.ignored = "no session";
     return;
   }
   for (auto& [key, task] : held_) {
@@ -291,6 +304,7 @@ std::vector<protocol::HeldTask> Core::holds() const {
 void Core::end(const TaskKey& key, Held& task, TaskResult result, Effects& effects, Now now) {
   task.phase = AgentTaskPhase::finished;
   task.waits_for_welcome = false;
+  task.prepare_until.reset();
   task.spooled = result.output_bytes;
   task.sent = std::min(task.sent, task.spooled);
   task.result = result;
@@ -303,6 +317,24 @@ void Core::end_unstarted(const TaskKey& key, Held& task, Effects& effects, Now n
   result.outcome = TaskOutcome::cancelled;
   result.message = "Cancelled before it was started.";
   result.output_bytes = task.spooled;
+  end(key, task, std::move(result), effects, now);
+}
+
+/// The limit is the whole step's. It begins with the preparation in this life: an agent that died does it all again.
+void Core::begin_preparation(const TaskKey& key, Held& task, Effects& effects, Now now) {
+  if (task.offer.time_limit > Millis{0})
+    task.prepare_until = now.steady + std::min(task.offer.time_limit, longest_limit);
+  effects.prepare.push_back(key);
+}
+
+/// Its time is over before its script was started. `doing`: at what; empty when that is not known.
+void Core::end_overdue(const TaskKey& key, Held& task, const std::string& doing, Effects& effects, Now now) {
+  TaskResult result;
+  result.outcome = TaskOutcome::timed_out;
+  result.message = "its time was over while it was " + (doing.empty() ? "being prepared" : doing) +
+                   ", before its script was started";
+  result.output_bytes = task.spooled;
+  result.duration_micros = Micros{std::min(task.offer.time_limit, longest_limit)}.count();
   end(key, task, std::move(result), effects, now);
 }
 
@@ -349,10 +381,11 @@ void Core::pump(const TaskKey& key, Held& task, Effects& effects, Now now) {
 }
 
 std::optional<Instant> Core::next_deadline() const {
-  if (!session_is_open_) return std::nullopt;
   std::optional<Instant> next;
+  const auto add = [&](Instant at) { next = next ? std::min(*next, at) : at; };
   for (const auto& [key, task] : held_) {
-    if (is_unacknowledged(task) && (!next || task.resend_at < *next)) next = task.resend_at;
+    if (task.prepare_until) add(*task.prepare_until);
+    if (session_is_open_ && is_unacknowledged(task)) add(task.resend_at);
   }
   return next;
 }

@@ -55,7 +55,9 @@ struct NotKept {
   std::string reason;
 };
 /// Time has come (wake_at).
-struct Tick {};
+struct Tick {
+  std::map<TaskKey, std::string> doing{};  ///< of preparations: what each is at, masked ("downloading 'U' to 'd'")
+};
 
 }  // namespace input
 
@@ -102,6 +104,7 @@ struct Effects {
   struct Start {
     TaskKey key;
     std::string folder;
+    Millis time_limit{0};  ///< what is left of the step's; 0: none
   };
   struct Stop {
     TaskKey key;
@@ -130,6 +133,7 @@ struct Held {
   bool result_sent = false;
   Instant resend_at{};  ///< meaningful while something is unacknowledged
   Instant rewound_at{};
+  std::optional<Instant> prepare_until{};  ///< accepted, and its preparation has begun: the whole step's time limit
 };
 
 /// The agent's decisions. Pure: no socket, disk, clock or random source; the same state and inputs give the same
@@ -160,16 +164,18 @@ class Core {
   void on_output_ack(const protocol::OutputAck& ack, Effects& effects, Now now);
   void on_result_committed(const protocol::ResultCommitted& committed, Effects& effects);
   void on_cancel(const protocol::Cancel& cancel, Effects& effects, Now now);
-  void on_prepared(const input::Prepared& prepared, Effects& effects);
+  void on_prepared(const input::Prepared& prepared, Effects& effects, Now now);
   void on_output_grew(const input::OutputGrew& grew, Effects& effects, Now now);
   void on_ended(const input::Ended& ended, Effects& effects, Now now);
   void on_not_kept(const input::NotKept& not_kept, Effects& effects);
-  void on_tick(Effects& effects, Now now);
+  void on_tick(const input::Tick& tick, Effects& effects, Now now);
 
   Held* held(const TaskKey& key);
   std::string why_declined(const protocol::Offer& offer) const;
   void end(const TaskKey& key, Held& task, TaskResult result, Effects& effects, Now now);
   void end_unstarted(const TaskKey& key, Held& task, Effects& effects, Now now);
+  void begin_preparation(const TaskKey& key, Held& task, Effects& effects, Now now);
+  void end_overdue(const TaskKey& key, Held& task, const std::string& doing, Effects& effects, Now now);
   void settle(const TaskKey& key, Effects& effects);
   void remember_settled(const TaskKey& key);
   void rewind(const TaskKey& key, Held& task, Effects& effects, Now now);

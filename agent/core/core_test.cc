@@ -131,6 +131,45 @@ TEST(AgentCoreReconcile, IsThisTable) {
   }
 }
 
+TEST_F(AgentCore, TheTimeLimitIsThatOfPreparationAndScriptTogether) {
+  open();
+  protocol::Offer offer = offer_of(key);
+  offer.time_limit = Millis{10'000};
+  hear(offer);
+  ASSERT_TRUE(last.wake_at);
+  EXPECT_EQ(*last.wake_at, at(10).steady);
+  EXPECT_EQ(on(input::Prepared{key, "/folder"}, 4), "start");
+  EXPECT_EQ(last.start.front().time_limit, Millis{6'000});
+  EXPECT_FALSE(last.wake_at) << "the rest is its supervisor's to watch";
+
+  const TaskKey other{{8, 0}, 1};
+  offer.task = other.task;
+  hear(offer);
+  EXPECT_EQ(on(input::Tick{{{other, "downloading 'U' to 'd'"}}}, 9), "");
+  on(input::SessionClosed{}, 9);
+  EXPECT_EQ(on(input::Tick{{{other, "downloading 'U' to 'd'"}}}, 10), "keep-result:timed_out") << "heard or not";
+  EXPECT_EQ(core.find(other)->result->message,
+            "its time was over while it was downloading 'U' to 'd', before its script was started");
+  EXPECT_EQ(on(input::Prepared{other, "/folder"}, 11), "") << "too late";
+
+  open();
+  hear(protocol::ResultCommitted{other.task, other.attempt});
+  offer.task = {9, 0};
+  hear(offer, 20);
+  EXPECT_EQ(on(input::Prepared{{{9, 0}, 1}, "/folder"}, 30), "keep-result:timed_out Finished[0]");
+  EXPECT_FALSE(last.wake_at && *last.wake_at <= at(30).steady) << "or it would be woken for ever";
+}
+
+TEST_F(AgentCore, ARestartedPreparationHasTheWholeTimeAgain) {
+  protocol::Offer offer = offer_of(key);
+  offer.time_limit = Millis{10'000};
+  core = Core{Settings{}, {{{offer, AgentTaskPhase::accepted, 0, {}}}, {}}};
+  on(input::Started{}, 100);
+  EXPECT_FALSE(last.wake_at) << "not begun";
+  EXPECT_EQ(hear(protocol::Welcome{}, 200), "prepare");
+  EXPECT_EQ(*last.wake_at, at(210).steady);
+}
+
 TEST_F(AgentCore, AnOfferIsKeptBeforeItIsAnsweredAndThenPrepared) {
   open();
   EXPECT_EQ(hear(offer_of(key)), "keep-offer Accepted prepare");

@@ -75,6 +75,10 @@ class OneDownload {
 
   Result<bool> is_wanted() const {
     TRY(const bool is_there, io::exists_beneath(folder_, wish_.dest));
+    if (is_there) {
+      TRY(const bool is_wrong, is_known_to_be_wrong());
+      if (is_wrong) return true;
+    }
     if (is_there && !wish_.overwrite) return skipped(fmt::format("destination file '{}' already exists.", wish_.dest));
     // What a pattern finds may be half of what an earlier try unpacked.
     if (!was_cut_off()) {
@@ -90,6 +94,26 @@ class OneDownload {
       return skipped(fmt::format("download requires '{}' architecture (have: '{}')", wish_.arch, task_.arch));
     }
     return true;
+  }
+
+  /// Of what lies at the destination. No script shall find a file that the plan says is not the right one, so this
+  /// comes before every reason to skip; but a plan may name one destination for several platforms.
+  Result<bool> is_known_to_be_wrong() const {
+    const bool is_for_here = (wish_.platform.empty() || wish_.platform == task_.platform) &&
+                             (wish_.arch.empty() || wish_.arch == task_.arch);
+    if (wish_.sha256.empty() || !is_for_here) return false;
+    TRY(const io::Fd file, io::open_file_beneath(folder_, wish_.dest));
+    if (!file) return false;  // gone meanwhile
+    TRY(const std::string digest, io::sha256_of_file(fmt::format("/proc/self/fd/{}", file.get())));
+    if (digest == wish_.sha256) return false;
+    if (wish_.overwrite) {
+      tell(fmt::format("'{}' has the SHA-256 {}, expected {}", wish_.dest, digest, wish_.sha256));
+      return true;
+    }
+    return fail(
+        ErrorKind::conflict,
+        fmt::format("'{}' is there already, but has the SHA-256 {}, expected {}", wish_.dest, digest, wish_.sha256),
+        "Remove it, or let the plan's download say `overwrite: true`.");
   }
 
   bool was_cut_off() const {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "agent/packages/progress.h"
+
 namespace escape::packages {
 
 Fetcher::~Fetcher() {
@@ -27,8 +29,14 @@ void Fetcher::ask(const agent::TaskKey& key, Preparation wanted) {
       waker_.wake();
     };
   }
+  wanted.begin = [this, key, flag, mask = wanted.mask](std::string_view what) {
+    std::string shown = printable(mask(what));
+    const std::lock_guard lock(mutex_);
+    if (!*flag) doing_[key] = std::move(shown);
+  };
   const std::lock_guard lock(mutex_);
   flags_[key] = flag;
+  doing_[key] = "waiting behind other steps' packages and downloads";
   waiting_.push_back({key, std::move(wanted), flag});
   if (threads_.size() - ended_.size() >= max_threads) return;
   std::thread thread([this] { work(); });
@@ -42,12 +50,18 @@ void Fetcher::cancel(const agent::TaskKey& key) {
   if (found == flags_.end()) return;
   *found->second = true;
   flags_.erase(found);
+  doing_.erase(key);
 }
 
 std::vector<Fetcher::Done> Fetcher::take() {
   join_ended();
   const std::lock_guard lock(mutex_);
   return std::exchange(done_, {});
+}
+
+std::map<agent::TaskKey, std::string> Fetcher::doing() {
+  const std::lock_guard lock(mutex_);
+  return doing_;
 }
 
 std::set<agent::TaskKey> Fetcher::take_told() {
@@ -67,6 +81,7 @@ void Fetcher::work() {
     lock.lock();
     if (*job.is_cancelled) continue;
     flags_.erase(job.key);
+    doing_.erase(job.key);
     done_.push_back({job.key, std::move(folder)});
     waker_.wake();
   }

@@ -35,6 +35,8 @@ class Fetcher {
     Result<std::string> folder;
   };
   std::vector<Done> take();
+  /// What each preparation is at, as it may be shown: "downloading 'U' to 'd'".
+  std::map<agent::TaskKey, std::string> doing();
   /// Tasks whose preparation has told something since the last call.
   std::set<agent::TaskKey> take_told();
 
@@ -56,6 +58,7 @@ class Fetcher {
   std::deque<Job> waiting_;
   std::vector<Done> done_;
   std::set<agent::TaskKey> told_;
+  std::map<agent::TaskKey, std::string> doing_;  ///< of those in `flags_`
   std::map<agent::TaskKey, std::shared_ptr<std::atomic<bool>>> flags_;
   std::map<std::thread::id, std::thread> threads_;
   std::vector<std::thread::id> ended_;

@@ -75,6 +75,39 @@ TEST_F(FetcherThreads, WhatIsCancelledIsNotAnswered) {
   EXPECT_EQ(done[0].key, key(2));
 }
 
+TEST_F(FetcherThreads, SaysWhatEachPreparationIsAt) {
+  const auto wait_in = [](std::promise<void>& began) {
+    return [&began](const io::Download& what) -> Result<> {
+      began.set_value();
+      while (!what.is_cancelled()) std::this_thread::yield();
+      return fail(ErrorKind::cancelled, "cancelled");
+    };
+  };
+  std::promise<void> package, file;
+  Packages packages(folder + "/data", wait_in(package));
+  Fetcher fetcher(packages, waker);
+  Preparation slow{.package = request("slow")};
+  slow.package.base_url = "http://inventory";
+  fetcher.ask(key(1), slow);
+  Preparation wanted{.package = request("next")};
+  wanted.downloads = {{.url = "http://me:hunter2@host/secret", .dest = "a"}};
+  wanted.fetch = wait_in(file);
+  wanted.mask = [](std::string_view text) {
+    std::string masked(text);
+    if (const std::size_t at = masked.find("secret"); at != std::string::npos) masked.replace(at, 6, "***");
+    return masked;
+  };
+  fetcher.ask(key(2), wanted);
+  package.get_future().wait();
+  file.get_future().wait();
+  const std::map<agent::TaskKey, std::string> doing = fetcher.doing();
+  ASSERT_EQ(doing.size(), 2u);
+  EXPECT_EQ(doing.at(key(1)), "getting the package of 'project/app-v1.0'");
+  EXPECT_EQ(doing.at(key(2)), "downloading 'http://host/***' to 'a'");
+  fetcher.cancel(key(1));
+  EXPECT_EQ(fetcher.doing().size(), 1u);
+}
+
 TEST_F(FetcherThreads, EndsWithWorkUnderWay) {
   std::promise<void> began;
   Packages packages(folder + "/data", [&](const io::Download& what) -> Result<> {

@@ -27,12 +27,17 @@ std::vector<protocol::PackagePart> outermost_first(std::vector<protocol::Package
   return parts;
 }
 
+void begin(const Preparation& wanted, const std::string& what) {
+  if (wanted.begin) wanted.begin(what);
+}
+
 Result<> fill(Packages& packages, const Preparation& wanted, const std::string& folder) {
   const auto go_on = [&]() -> Result<> {
     if (!wanted.package.is_cancelled || !wanted.package.is_cancelled()) return ok();
     return fail(ErrorKind::cancelled, "The task was cancelled.");
   };
   for (const protocol::PackagePart& part : outermost_first(wanted.parts)) {
+    begin(wanted, "getting the package of '" + part.package.release + "' for '" + part.folder + "'");
     TRYV(packages.add_part(wanted.package, folder, part));
     TRYV(go_on());
   }
@@ -40,10 +45,12 @@ Result<> fill(Packages& packages, const Preparation& wanted, const std::string& 
     TRYV(write_file(folder, file));
   }
   for (const release::Download& wish : wanted.downloads) {
+    begin(wanted, "downloading '" + io::shown_url(wish.url) + "' to '" + wish.dest + "'");
     TRYV(download(folder, wish, wanted));
     TRYV(go_on());
   }
   for (const protocol::TemplateToRender& wish : wanted.templates) {
+    begin(wanted, "rendering the template '" + wish.file + "'");
     TRYV(render(folder, wish));
     TRYV(go_on());
   }
@@ -53,6 +60,10 @@ Result<> fill(Packages& packages, const Preparation& wanted, const std::string& 
 }  // namespace
 
 Result<std::string> prepare(Packages& packages, const Preparation& wanted) {
+  // Another step may be preparing the same folder: that is waited for here, too.
+  begin(wanted, wanted.package.source.workspace.empty()
+                    ? "getting the package of '" + wanted.package.source.release + "'"
+                    : "waiting for its turn in '" + wanted.package.source.workspace + "'");
   return packages.prepare(wanted.package, [&](const std::string& folder) { return fill(packages, wanted, folder); });
 }
 

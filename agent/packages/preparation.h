@@ -24,6 +24,8 @@ struct Preparation {
   /// Text for the head of the task's output: a line with its "\n", or a state that ends in "\r" and is replaced by what
   /// is told next.
   std::function<void(std::string_view)> tell{};
+  /// What comes next, for who gives up waiting: "downloading 'U' to 'd'". It may hold secrets.
+  std::function<void(std::string_view)> begin{};
   /// Replaces the task's secrets. What is told is masked anyway; this is for what is taken apart before.
   std::function<std::string(std::string_view)> mask = [](std::string_view text) { return std::string(text); };
   Packages::Download fetch = io::download;  ///< for `downloads`: knows nothing of the inventory and its credentials

@@ -108,6 +108,40 @@ TEST_F(Preparing, ReasonsForWhichNothingIsFetchedInTheirOrder) {
   EXPECT_EQ(content("there"), "old");
 }
 
+TEST_F(Preparing, WhatIsThereWithAnotherDigestIsNeverTakenForTheDownload) {
+  Server server({reply("200 OK", "good"), reply("200 OK", "good")});
+  server.start();
+  write("tool", "evil");
+  write("marker", "");
+  const auto wish = [&]() -> release::Download& {
+    release::Download& one = want(server, "tool");
+    one.sha256 = io::sha256_of("good");
+    return one;
+  };
+  wish();
+  EXPECT_EQ(failure(), "'tool' is there already, but has the SHA-256 " + io::sha256_of("evil") + ", expected " +
+                           io::sha256_of("good"));
+  EXPECT_EQ(content("tool"), "evil") << "not to be overwritten";
+  wish().platform = "darwin";
+  EXPECT_EQ(failure(), "nothing failed") << "another platform's file of that name";
+  EXPECT_EQ(content("tool"), "evil");
+
+  wish().overwrite = true;
+  wanted.downloads[0].if_not_exists = {"marker"};
+  EXPECT_EQ(failure(), "nothing failed");
+  EXPECT_EQ(content("tool"), "good") << "whatever else is there";
+  EXPECT_TRUE(told.starts_with("'tool' has the SHA-256 " + io::sha256_of("evil"))) << told;
+
+  EXPECT_EQ(failure(), "nothing failed");
+  EXPECT_EQ(told, "Skipping " + server.url() + ", because 'marker' already exists.\n") << "right now, so as before";
+  wish();
+  EXPECT_EQ(failure(), "nothing failed");
+  EXPECT_EQ(told, "Skipping " + server.url() + ", because destination file 'tool' already exists.\n");
+  ASSERT_TRUE(io::remove_all(work + "/tool"));
+  ASSERT_TRUE(io::make_folders(work + "/tool"));
+  EXPECT_NE(failure().find("'tool'"), std::string::npos) << "a folder has no digest";
+}
+
 TEST_F(Preparing, AnErrorPageIsNotAFile) {
   for (const char* status : {"404 Not Found", "403 Forbidden", "400 Bad"}) {
     Server server({reply(status, "<html>sorry</html>")});

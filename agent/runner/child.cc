@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/process/args.hpp>
 #include <boost/process/child.hpp>
@@ -80,7 +81,9 @@ std::string read_trouble(io::Fd reading) {
   return count > 0 ? std::string(buffer.data(), static_cast<std::size_t>(count)) : std::string{};
 }
 
-bool is_usable_name(const std::string& name) {
+bool is_passed(const RunRequest& request, const std::string& name) {
+  const std::vector<std::string>& without = request.not_passed;
+  if (std::find(without.begin(), without.end(), name) != without.end()) return false;
   return !name.empty() && name.find('=') == std::string::npos && name.find('\0') == std::string::npos;
 }
 
@@ -115,7 +118,7 @@ Result<ScriptProcess> start_child(const RunRequest& request, const std::string& 
     // Not process::environment: its look-ups read past the end of what they compare (Boost 1.74).
     std::vector<std::string> variables;
     for (const auto& [name, value] : request.variables) {
-      if (is_usable_name(name)) variables.emplace_back(name).append("=").append(value);
+      if (is_passed(request, name)) variables.emplace_back(name).append("=").append(value);
     }
     std::vector<char*> pointers;
     pointers.reserve(variables.size() + 1);

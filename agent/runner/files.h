@@ -44,6 +44,7 @@ struct RunRequest {
   std::string folder;                            ///< working folder, absolute
   std::map<std::string, std::string> variables;  ///< the whole environment
   std::vector<std::string> secret_variables;     ///< names in `variables` whose values are masked
+  std::vector<std::string> not_passed;           ///< names in `variables` that the script does not get
   std::string outputs_file;                      ///< copied to the task's folder after exit status 0; empty: none
   std::string file_to_remove;                    ///< when nothing of the script runs any more; empty: none
   Millis time_limit{0};                          ///< 0: none
@@ -57,6 +58,7 @@ void describe(V& visit, RunRequest& r) {
   visit.required("folder", r.folder);
   visit("variables", r.variables);
   visit("secret_variables", r.secret_variables);
+  visit("not_passed", r.not_passed);
   visit("outputs_file", r.outputs_file);
   visit("file_to_remove", r.file_to_remove);
   visit("time_limit", r.time_limit);

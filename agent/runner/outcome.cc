@@ -84,14 +84,23 @@ Result<Outputs> read_outputs(const protocol::Offer& offer, const std::string& ta
   return Outputs{*object, true};
 }
 
-std::string why_it_ended(const RunResult& run, const protocol::Offer& offer) {
+/// The limit is the whole step's, so a script may have had much less.
+std::string before_text(const RunRequest& request, const protocol::Offer& offer) {
+  constexpr Millis worth_saying{1'000};
+  const Millis before = offer.time_limit - request.time_limit;
+  if (request.time_limit <= Millis{0} || before < worth_saying) return {};
+  return " (" + to_short_text(before) + " of it went by before its script started)";
+}
+
+std::string why_it_ended(const RunResult& run, const RunRequest& request, const protocol::Offer& offer) {
   switch (run.end) {
     case RunEnd::exited:
       return "exit status " + std::to_string(run.status);
     case RunEnd::signalled:
       return "signal: " + signal_text(run.status);
     case RunEnd::timed_out:
-      return "it ran longer than its time limit of " + to_short_text(offer.time_limit) + " and was stopped";
+      return "it ran longer than its time limit of " + to_short_text(offer.time_limit) + before_text(request, offer) +
+             " and was stopped";
     case RunEnd::cancelled:
       return "it was cancelled";
     case RunEnd::not_started:
@@ -211,7 +220,7 @@ TaskResult to_task_result(const RunResult& run, const RunRequest& request, const
   result.output_bytes = run.output_bytes;
   result.duration_micros = run.duration_micros;
   if (result.outcome != TaskOutcome::ok) {
-    const std::string why = why_it_ended(run, offer);
+    const std::string why = why_it_ended(run, request, offer);
     result.message = run.end == RunEnd::lost ? interrupted_result(why, 0).message : failure_text(request.argv, why);
   } else if (offer.reads_outputs) {
     take_outputs(result, run, offer, task_folder, keys);
@@ -229,7 +238,32 @@ TaskResult not_started_result(const Error& why) {
   TaskResult result;
   result.outcome = TaskOutcome::not_started;
   result.message = with_hint(why);
+  if (may_help_to_run_again(why.kind)) add_sentence(result.message, "Run the job again.");
   return result;
+}
+
+bool may_help_to_run_again(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::unreachable:
+    case ErrorKind::timed_out:
+    case ErrorKind::temporary:
+    case ErrorKind::storage:
+    case ErrorKind::internal:
+    case ErrorKind::unknown:
+      return true;
+    case ErrorKind::usage:
+    case ErrorKind::bad_data:
+    case ErrorKind::not_found:
+    case ErrorKind::conflict:
+    case ErrorKind::refused:
+    case ErrorKind::no_target:
+    case ErrorKind::failed:
+    case ErrorKind::cancelled:
+    case ErrorKind::no_permission:
+    case ErrorKind::bad_configuration:
+      return false;
+  }
+  return false;
 }
 
 TaskResult interrupted_result(const std::string& why, std::uint64_t output_bytes) {

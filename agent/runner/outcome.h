@@ -28,8 +28,10 @@ void remove_outputs_file(const RunRequest& request);
 agent::TaskResult to_task_result(const RunResult& run, const RunRequest& request, const protocol::Offer& offer,
                                  const std::string& task_folder, const SealKeys& keys);
 
-/// A task whose script did not run, and why.
+/// A task whose script did not run, and why: its message says "Run the job again." where that alone may help.
 agent::TaskResult not_started_result(const Error& why);
+/// The same job may go better another time: nothing that it says is wrong.
+bool may_help_to_run_again(ErrorKind kind);
 /// A task whose script ran and vanished.
 agent::TaskResult interrupted_result(const std::string& why, std::uint64_t output_bytes);
 

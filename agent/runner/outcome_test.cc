@@ -66,6 +66,22 @@ TEST_F(Outcomes, OfEveryEnd) {
   }
 }
 
+TEST(Unstarted, SaysToRunItAgainOnlyWhereThatMayHelp) {
+  EXPECT_EQ(not_started_result({ErrorKind::unreachable, "no answer", "Check the address.", {}}).message,
+            "no answer. Check the address. Run the job again.");
+  EXPECT_EQ(not_started_result({ErrorKind::storage, "the disk is full", {}, {}}).message,
+            "the disk is full. Run the job again.");
+  EXPECT_EQ(not_started_result({ErrorKind::bad_data, "INPUT_a holds a NUL", "Use a file.", {}}).message,
+            "INPUT_a holds a NUL. Use a file.");
+}
+
+TEST_F(Outcomes, TimeThatWentByBeforeTheScriptIsNamed) {
+  request.time_limit = Millis{500};
+  EXPECT_TRUE(result_of(RunEnd::timed_out, 143)
+                  .message.ends_with(": it ran longer than its time limit of 2.0s (1.5s of it went by before its "
+                                     "script started) and was stopped"));
+}
+
 TEST_F(Outcomes, WhatCouldNotBeEndedIsNamed) {
   RunResult run;
   run.end = RunEnd::cancelled;

@@ -119,6 +119,12 @@ Result<ServerOptions> to_options(const Config& config) {
   options.secrets_key = config.secrets_key;
   const auto endpoint = [](std::string_view setting, const std::string& text, int port) -> Result<std::string> {
     Result<std::string> made = transport::tcp_endpoint(text, port);
+    // It would be looked up as a host, and found nowhere.
+    if (!text.empty() && text.find_first_not_of("0123456789") == std::string::npos) {
+      return fail(ErrorKind::bad_configuration,
+                  "The setting '" + std::string(setting) + "': '" + text + "' is a number, not an address.",
+                  "Write the address to listen on with its port, such as 0.0.0.0:" + std::to_string(port) + ".");
+    }
     if (made) return made;
     return fail(ErrorKind::bad_configuration, "The setting '" + std::string(setting) + "': " + describe(made.error()),
                 made.error().hint);

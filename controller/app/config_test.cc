@@ -47,6 +47,15 @@ TEST(ControllerConfig, AnyHostAndAnyPortAreWrittenAsStars) {
   EXPECT_EQ(options.value().http->port, 0);
 }
 
+TEST(ControllerConfig, ANumberIsNoAddress) {
+  Config config;
+  config.agents = "99999";
+  const Result<ServerOptions> options = to_options(config);
+  ASSERT_FALSE(options);
+  EXPECT_EQ(options.error().kind, ErrorKind::bad_configuration);
+  EXPECT_EQ(options.error().message, "The setting 'agents': '99999' is a number, not an address.");
+}
+
 TEST(ControllerConfig, MistakesAreNamedWithFileAndLine) {
   const std::pair<const char*, const char*> rows[] = {
       {"data: /x\nagentz: 1\n", "c.yml, line 2: 'agentz' is not a setting"},

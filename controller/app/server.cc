@@ -5,6 +5,7 @@
 #include "controller/app/backup.h"
 #include "controller/app/history_queries.h"
 #include "controller/app/server_impl.h"
+#include "controller/http/listen.h"
 #include "controller/store/rows.h"
 #include "protocol/session/token.h"
 #include "shared/base/crypto.h"
@@ -28,13 +29,12 @@ constexpr int client_send_queue = 64;
 // How old the newest commit may be that is written down beside the database.
 constexpr Millis note_interval{1'000};
 
-Result<KeyPair> load_or_make_keys(const std::string& folder) {
-  const std::string path = io::join_path(folder, "controller.key");
-  if (!io::exists(path)) {
-    KeyPair keys = make_key_pair();
-    TRYV(io::write_file(path, to_hex(keys.public_key) + "\n" + to_hex(keys.secret_key) + "\n", 0600));
-    return keys;
-  }
+std::string key_path(const std::string& folder) { return io::join_path(folder, "controller.key"); }
+
+/// Nothing in a folder in which no controller has ever started.
+Result<std::optional<KeyPair>> find_keys(const std::string& folder) {
+  const std::string path = key_path(folder);
+  if (!io::exists(path)) return std::optional<KeyPair>();
   TRY(std::string text, io::read_file(path));
   std::vector<std::string> lines = split(text, '\n');
   KeyPair keys;
@@ -43,7 +43,11 @@ Result<KeyPair> load_or_make_keys(const std::string& folder) {
     return fail(ErrorKind::bad_data, "The key file '" + path + "' does not hold a key pair.",
                 "Restore it from a backup: agents know this controller by that key.");
   }
-  return keys;
+  return std::optional(std::move(keys));
+}
+
+Result<> keep_keys(const std::string& folder, const KeyPair& keys) {
+  return io::write_file(key_path(folder), to_hex(keys.public_key) + "\n" + to_hex(keys.secret_key) + "\n", 0600);
 }
 
 /// Before the database's own lock, which is only there while it is open for writing.
@@ -70,7 +74,6 @@ Server::~Server() = default;
 Result<std::unique_ptr<Server>> Server::start(transport::Context& context, ServerOptions options) {
   auto impl = std::make_unique<Impl>(context, std::move(options));
   TRYV(impl->open());
-  TRYV(impl->bind());
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 
@@ -129,11 +132,21 @@ Result<> Server::run(int stop) {
   }
 }
 
+/// A first start with addresses that can't be listened on makes no key and no database: the configuration that is put
+/// right may name another folder.
 Result<> Server::Impl::open() {
   TRYV(io::make_folders(options.data_folder, 0700));
   TRY(lock, lock_data(options.data_folder));
-  TRY(keys, load_or_make_keys(options.data_folder));
+  TRY(std::optional<KeyPair> kept, find_keys(options.data_folder));
+  keys = kept ? std::move(*kept) : make_key_pair();
   TRYV(check_not_half_restored(options.data_folder));
+  TRYV(bind());
+  if (!kept) {
+    if (options.http) {
+      TRYV(http::listen_on(options.http->address, options.http->port));  // and let go: it is served from the database
+    }
+    TRYV(keep_keys(options.data_folder, keys));
+  }
   TRYV(open_life());
   TRY(inventory, InventoryPort::make(options, *database));
   options.settings.inventory_port = inventory->http_port();

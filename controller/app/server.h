@@ -44,7 +44,7 @@ std::string key_file_of(const std::string& data_folder, const std::string& setti
 /// changes, and goes on by itself once the disk takes a commit again (embedded: `run` ends, its one user is waiting).
 class Server {
  public:
-  /// Opens the store, raises the epoch, binds. Errors: conflict (second controller on the data, port in use), storage,
+  /// Binds, opens the store, raises the epoch. Errors: conflict (second controller on the data, port in use), storage,
   /// bad_configuration.
   static Result<std::unique_ptr<Server>> start(transport::Context& context, ServerOptions options);
   ~Server();

@@ -130,14 +130,16 @@ class WorkspaceLink : public cli::Link {
   std::optional<Error> end_;
   std::atomic<bool> has_ended_ = false;
 
-  // Destroyed from the bottom up: link, threads, what they run, sockets, inventory, lock.
+  // Destroyed from the bottom up: link, threads, what they run, sockets, inventory, lock. The controller's thread
+  // first: it is not to hear that its agent leaves. They leave together and come back together, and each command that
+  // only reads would tell of it in the log of a running job.
   WorkspaceOptions options_;
   io::FileLock lock_;
   transport::Context context_;
   std::unique_ptr<controller::Server> server_;
   std::unique_ptr<agent::Node> node_;
-  std::optional<Worker> server_thread_;
   std::optional<Worker> node_thread_;
+  std::optional<Worker> server_thread_;
   std::unique_ptr<cli::Link> link_;
 };
 

@@ -136,13 +136,12 @@ Result<bool> exists_beneath(const std::string& root, std::string_view path) {
   return fail(open_error("look at", plain, errno));
 }
 
-Result<std::optional<std::string>> find_file_beneath(const std::string& root, std::string_view path,
-                                                     std::uint64_t max_bytes) {
+Result<Fd> open_file_beneath(const std::string& root, std::string_view path) {
   TRY(const std::string plain, plain_path_beneath(path));
   TRY(const Fd top, open_root(root));
   // Not blocking: a pipe of that name would wait for its writer.
-  const Fd file = open_beneath(top.get(), plain, O_RDONLY | O_NONBLOCK);
-  if (!file && (errno == ENOENT || errno == ENOTDIR)) return std::optional<std::string>();
+  Fd file = open_beneath(top.get(), plain, O_RDONLY | O_NONBLOCK);
+  if (!file && (errno == ENOENT || errno == ENOTDIR)) return Fd();
   if (!file) return fail(open_error("read", plain, errno));
   struct stat status{};
   if (::fstat(file.get(), &status) != 0) return fail(file_error("read", shown_path(plain), errno));
@@ -150,6 +149,14 @@ Result<std::optional<std::string>> find_file_beneath(const std::string& root, st
   if (!S_ISREG(status.st_mode)) {
     return fail(ErrorKind::bad_data, fmt::format("cannot read '{}': it is not a regular file", shown_path(plain)));
   }
+  return file;
+}
+
+Result<std::optional<std::string>> find_file_beneath(const std::string& root, std::string_view path,
+                                                     std::uint64_t max_bytes) {
+  TRY(const std::string plain, plain_path_beneath(path));
+  TRY(const Fd file, open_file_beneath(root, plain));
+  if (!file) return std::optional<std::string>();
   std::string content;
   constexpr std::size_t piece = 64 << 10;
   for (;;) {

@@ -46,6 +46,8 @@ class Place {
 
 /// Whether there is something at the path. A link that leads out is an error, one that leads nowhere is nothing.
 Result<bool> exists_beneath(const std::string& root, std::string_view path);
+/// A regular file, open for reading; an empty Fd when there is none of that name.
+Result<Fd> open_file_beneath(const std::string& root, std::string_view path);
 /// The content of a regular file; nothing when there is none of that name.
 Result<std::optional<std::string>> find_file_beneath(const std::string& root, std::string_view path,
                                                      std::uint64_t max_bytes = 64 << 20);

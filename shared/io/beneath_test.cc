@@ -56,6 +56,9 @@ TEST_F(Beneath, WhatIsThereAndWhatIsNot) {
 TEST_F(Beneath, FilesAreReadAndNothingElse) {
   EXPECT_EQ(find_file_beneath(root(), "in/file").value(), "inside");
   EXPECT_FALSE(find_file_beneath(root(), "none").value());
+  EXPECT_TRUE(open_file_beneath(root(), "in/file").value());
+  EXPECT_FALSE(open_file_beneath(root(), "none").value());
+  EXPECT_FALSE(open_file_beneath(root(), "real")) << "a folder";
   EXPECT_FALSE(find_file_beneath(root(), "real")) << "a folder";
   EXPECT_FALSE(find_file_beneath(root(), "real/file", 5)) << "too large";
   ASSERT_EQ(::mkfifo(in_folder("root/fifo").c_str(), 0600), 0);

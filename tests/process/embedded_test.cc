@@ -167,6 +167,30 @@ TEST_F(Embedded, ASecondCommandWaitsAndReadersDoNot) {
   EXPECT_EQ(second.wait(), 0) << read_text(folder_ + "/second.err");
 }
 
+/// Each look takes up what the script has done meanwhile, with a controller and an agent of its own.
+TEST_F(Embedded, LooksAtAJobLeaveNoTraceInItsLog) {
+  write_plan();
+  write_text(workspace() + "/deploy.sh",
+             "#!/bin/bash\necho run >> " + folder_ + "/runs\nuntil [ -e " + folder_ + "/go ]; do sleep 0.05; done\n",
+             0755);
+  ASSERT_EQ(run({"run", "release", "--skip-deploy"}).exit_status, 0);
+  Process deploy = start({"run", "deploy", "quickstart/hello-world-latest", "-e", "stage"}, "deploy");
+  ASSERT_TRUE(eventually([&] { return count_lines(folder_ + "/runs") == 1; })) << read_text(folder_ + "/deploy.err");
+  deploy.kill_hard();
+  std::string number;
+  for (int look = 0; look < 3; ++look) {
+    const Ran jobs = run({"jobs", "list", "--json"});
+    ASSERT_EQ(jobs.exit_status, 0) << jobs.all();
+    number = jobs.out.substr(jobs.out.find("\"job\""));
+    number = std::to_string(std::stoi(number.substr(number.find_first_of("0123456789"))));
+  }
+  write_text(folder_ + "/go", "");
+  const Ran attached = run({"jobs", "attach", number});
+  EXPECT_EQ(attached.exit_status, 0) << attached.all();
+  EXPECT_FALSE(has(attached.all(), "out of reach")) << attached.all();
+  EXPECT_EQ(count_lines(folder_ + "/runs"), 1);
+}
+
 TEST_F(Embedded, AKilledCommandIsContinuedByTheNext) {
   write_plan();
   write_text(workspace() + "/deploy.sh",
