@@ -8,6 +8,7 @@
 #include "controller/cli/job_run.h"
 #include "controller/cli/program.h"
 #include "controller/cli/status.h"
+#include "shared/base/printable.h"
 
 namespace escape::cli {
 namespace {
@@ -88,7 +89,7 @@ class Watch {
   }
 
   void line(const std::string& name, const std::string& text) {
-    run_.console().out(to_rfc3339(read_clocks().wall).substr(11, 8) + "  " + name + "  " + text + "\n");
+    run_.console().out(to_rfc3339(read_clocks().wall).substr(11, 8) + "  " + name + "  " + printable(text) + "\n");
   }
 
   Result<> notice_end() {

@@ -5,6 +5,7 @@
 #include "controller/cli/interrupt.h"
 #include "controller/cli/job_run.h"
 #include "controller/cli/views.h"
+#include "shared/base/printable.h"
 #include "shared/codec/codec.h"
 
 namespace escape::cli {
@@ -28,7 +29,7 @@ std::string line_of(const protocol::EventView& event) {
     if (value.is_null() || (text && text->empty())) continue;
     line += "  " + name + "=" + (text ? text->substr(0, text->find('\n')) : codec::to_json(value));
   }
-  return line;
+  return printable(line);
 }
 
 void print_event(Invocation& run, const protocol::EventView& event, bool as_json) {

@@ -4,6 +4,7 @@
 #include "controller/cli/job_run.h"
 #include "controller/cli/plan_view.h"
 #include "controller/cli/run_flags.h"
+#include "shared/base/printable.h"
 #include "shared/base/text.h"
 
 /// promote and rollback: what moves releases that ran somewhere, shown before anybody agrees.
@@ -61,7 +62,7 @@ void tell_promotion(Renderer& renderer, const PromotionNames& names, const proto
   if (!promotion.hold.empty()) {
     renderer.say("warn", {"Promote"},
                  "Deployment " + names.to_deployment + " in environment " + names.to_environment + " is " +
-                     promotion.hold + ".");
+                     printable(promotion.hold) + ".");
   }
   renderer.finish();
 }
