@@ -141,6 +141,7 @@ Result<int> watch_converge(Invocation& run, const request::Submit& converge, boo
   TRYV(watch.begin());
   while (true) {
     TRY(const bool is_as_desired, watch.look());
+    if (run.console().output_error) return 0;  // nobody can watch; what has begun goes on
     if (until_done && is_as_desired) {
       run.console().err("The environment " + converge.environment + " is as desired.\n");
       return 0;

@@ -31,6 +31,7 @@ class Invocation {
   Invocation(const Wiring& wiring, Console& console, char** argv) : wiring_(wiring), console_(console), argv_(argv) {}
 
   GlobalFlags& globals() { return globals_; }
+  const GlobalFlags& globals() const { return globals_; }
   Console& console() { return console_; }
   /// Error: usage for a word that is no level, logger or duration.
   Result<> check_globals();

@@ -77,6 +77,17 @@ TEST(Program, SaysWhatIsWrongWithTheCommandLine) {
   }
 }
 
+TEST(Program, SaysInJsonToo) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"--logger", "json", "frob"}, {"run", "deploy", "--frob", "--logger=json"}}) {
+    Cli cli;
+    EXPECT_EQ(cli.run(arguments), 64);
+    const Result<Value> told = codec::from_json(cli.console.told);
+    ASSERT_TRUE(told) << cli.console.told;
+    EXPECT_EQ(*told.value().as_object()->find("kind")->as_string(), "usage");
+  }
+}
+
 TEST(Program, RefusesTheOriginalsStateFlagsWithTheReason) {
   for (const char* flag : {"--state=x.json", "-sx.json", "-rprj", "--use-profile-state"}) {
     Cli cli;
@@ -101,6 +112,16 @@ TEST(Program, HelpGoesToStdoutAndIsFine) {
   EXPECT_EQ(cli.console.told, "");
   EXPECT_EQ(cli.run({"version", "--nope"}), 64);
   EXPECT_EQ(cli.run({"version", "again"}), 64);
+}
+
+TEST(Program, OutputThatIsLostIsAFailure) {
+  Cli cli;
+  cli.console.is_full = true;
+  EXPECT_EQ(cli.run({"help"}), 74);
+  EXPECT_EQ(cli.console.told, "Error: Couldn't write the output: full.\n");
+  EXPECT_EQ(cli.console.printed, "");
+  cli.console.output_error.reset();
+  EXPECT_EQ(cli.run({"frob"}), 64) << "nothing was to be printed";
 }
 
 TEST(Deploy, SubmitsWhatWasTypedAndShowsTheLog) {
