@@ -36,8 +36,8 @@ class Invocation {
   /// Error: usage for a word that is no level, logger or duration.
   Result<> check_globals();
 
-  /// The configuration file, read once.
-  Result<Config*> config();
+  /// The configuration file, read once. One that the user named must be there, unless this command `may_make_it`.
+  Result<Config*> config(bool may_make_it = false);
   Result<const Profile*> profile();
   /// The controller: the profile's remote one, or this process's own.
   Result<Link*> link(Access access);

@@ -435,8 +435,9 @@ TEST(Profiles, AnotherOneIsNotRemembered) {
     EXPECT_EQ(cli.run(arguments), 0) << cli.console.told;
     return cli.console.printed;
   };
+  ASSERT_TRUE(io::write_file(file, ""));
   EXPECT_EQ(run({"config", "active-profile"}), "default\n");
-  EXPECT_FALSE(io::exists(file)) << "a reading command wrote the configuration";
+  EXPECT_EQ(io::read_file(file).value(), "") << "a reading command wrote the configuration";
   EXPECT_EQ(run({"config", "create-profile", "team"}), "Profile 'team' has been created.\n");
   EXPECT_EQ(run({"config", "create-profile", "third", "--profile", "team"}), "Profile 'third' has been created.\n");
   EXPECT_EQ(run({"config", "active-profile"}), "default\n");
@@ -762,6 +763,22 @@ TEST(StateImport, RefusesWhatItCannotRead) {
   EXPECT_EQ(cli.run({"state", "import", cli.file}), 65);
   EXPECT_NE(cli.console.told.find("escape_state.json: line 1"), std::string::npos) << cli.console.told;
   EXPECT_TRUE(cli.controller.asked.empty());
+}
+
+/// `-c FILE` and `--profile` name what must be there, but for those who make it.
+TEST(Program, AConfigurationThatIsNamedMustBeThere) {
+  Cli cli;
+  const std::string missing = cli.home + "/none.yml";
+  EXPECT_EQ(cli.run({"run", "deploy", "xx-v1", "-c", missing}), 78);
+  EXPECT_EQ(cli.console.told.substr(0, cli.console.told.find('\n')),
+            "Error: The configuration file '" + missing + "' does not exist.");
+  EXPECT_TRUE(cli.controller.asked.empty());
+  EXPECT_EQ(cli.run({"run", "deploy", "xx-v1", "--profile", "none"}), 78);
+  EXPECT_NE(cli.console.told.find(cli.home + "/config.yml"), std::string::npos) << cli.console.told;
+  EXPECT_TRUE(cli.controller.asked.empty());
+  EXPECT_EQ(cli.run({"config", "set-profile", "default", "-c", missing}), 78);
+  EXPECT_EQ(cli.run({"config", "create-profile", "team", "-c", missing}), 0) << cli.console.told;
+  EXPECT_EQ(cli.run({"config", "set-profile", "team", "-c", missing}), 0) << cli.console.told;
 }
 
 }  // namespace program_testing
