@@ -112,9 +112,20 @@ Result<std::string> deployment_name(const RunFlags& flags) {
   return to_string(application);
 }
 
+/// Its files are needed, and they are not here.
+Error elsewhere(const Submit& submit, const std::string& plan, const std::string& folder) {
+  const std::string from = folder.empty() ? "from the plan of a folder" : "from the folder '" + folder + "'";
+  return {ErrorKind::not_found,
+          "The deployment " + submit.deployment + " of the environment " + submit.environment + " was deployed " +
+              from + ", not from a release, and its plan '" + plan + "' is not here.",
+          "Run this in that folder, or give its plan with --plan FILE.",
+          {}};
+}
+
 /// A job on what a stage holds now: on its agent when a release was deployed, here when this folder's files were.
 Result<int> run_on_recorded(Invocation& run, const RunFlags& flags, Submit submit, const RecordedStage& recorded) {
   if (recorded.is_workspace) {
+    if (!Workspace::has_plan(flags.plan)) return fail(elsewhere(submit, flags.plan, recorded.folder));
     TRYV(run.need_full_program());
     TRY(const Workspace workspace, Workspace::open(flags.plan));
     // The very version that is there: an automatic one may have moved on since.
