@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 
 #include "controller/cli/commands.h"
@@ -149,6 +150,11 @@ Result<int> promote(Invocation& run, const RunFlags& flags) {
   }
   if (!flags.deployments.empty() && flags.all) {
     return fail(ErrorKind::usage, "Either -d or --all.", "--all takes everything that runs there.");
+  }
+  std::vector<std::string> names = flags.deployments;
+  std::ranges::sort(names);
+  if (const auto twice = std::ranges::adjacent_find(names); twice != names.end()) {
+    return fail(ErrorKind::usage, "The deployment '" + *twice + "' is named twice.", "Give each -d once.");
   }
   if (flags.to_environment.empty()) {
     return fail(ErrorKind::usage, "Missing target environment. Use '--to' to define your target environment.");
