@@ -296,6 +296,11 @@ TEST(Converge, DryRunShowsAndDoesNothing) {
             "a           deploy  -     0.0.1  not deployed\n"
             "bb          none    1     1\n");
   EXPECT_FALSE(cli.controller.last<request::Submit>());
+  cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {
+    return protocol::Reply(reply::ConvergePlan{{{"a", "deploy", "", "0.0.1", ""}}, "plan-0123456789abcdef"});
+  };
+  EXPECT_EQ(cli.run({"run", "converge", "-e", "stage", "--dry-run", "--json"}), 0);
+  EXPECT_NE(cli.console.printed.find("\"plan\": \"plan-0123456789abcdef\""), std::string::npos) << cli.console.printed;
 }
 
 struct WatchCli : Cli {

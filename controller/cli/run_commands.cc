@@ -86,7 +86,10 @@ Result<int> converge(Invocation& run, const RunFlags& flags) {
   const bool has_changes = std::ranges::any_of(plan.changes, is_due);
   const int code = has_changes && flags.detailed_exit_code ? changes_exit : 0;
   if (flags.as_json) {
-    print_json(run, list_of(plan.changes));
+    print_json(run, Value::Object{{"plan", plan.id},
+                                  {"environment", flags.environment},
+                                  {"changes", has_changes},
+                                  {"deployments", list_of(plan.changes)}});
     return code;
   }
   Table table({"DEPLOYMENT", "ACTION", "FROM", "TO", "REASON"});
