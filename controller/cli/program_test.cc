@@ -371,7 +371,36 @@ TEST(Converge, WatchEndsWithCtrlCAndWithItsTimeout) {
   };
   EXPECT_EQ(cli.run({"run", "converge", "-e", "stage", "--watch"}), 130) << cli.console.told;
   WatchCli late;
-  EXPECT_EQ(late.run({"run", "converge", "-e", "stage", "--watch", "--timeout", "1ms"}), 124) << late.console.told;
+  EXPECT_EQ(late.run({"run", "converge", "-e", "stage", "--watch", "--timeout", "1ms"}), 0) << late.console.told;
+  EXPECT_NE(late.console.told.find("Watched stage for 1ms. What has begun goes on.\n"), std::string::npos)
+      << late.console.told;
+  WatchCli unfinished;
+  const auto answer = unfinished.controller.answer;
+  unfinished.controller.answer = [&](const protocol::Request& asked) -> Result<protocol::Reply> {
+    if (!std::holds_alternative<request::PlanConverge>(asked)) return answer(asked);
+    return protocol::Reply(reply::ConvergePlan{{{"db", "wait", "1", "2", ""}}});
+  };
+  EXPECT_EQ(unfinished.run({"run", "converge", "-e", "stage", "--watch", "--until-done", "--timeout", "1ms"}), 124)
+      << unfinished.console.told;
+}
+
+/// It failed before, and again between two looks.
+TEST(Converge, WatchTellsAFailureLikeTheOneBefore) {
+  WatchCli cli;
+  const auto inner = cli.controller.answer;
+  cli.controller.answer = [&](const protocol::Request& asked) -> Result<protocol::Reply> {
+    if (!std::holds_alternative<request::ListDeployments>(asked)) return inner(asked);
+    if (++cli.rounds == 4) std::raise(SIGINT);
+    protocol::DeploymentCell db;
+    db.environment = "stage";
+    db.deployment = "db";
+    db.version = "1";
+    db.status = "failure";
+    db.job = cli.rounds < 3 ? 1 : 2;
+    return protocol::Reply(reply::Deployments{{db}, {"stage"}, {}, {}});
+  };
+  EXPECT_EQ(cli.run({"run", "converge", "-e", "stage", "--watch"}), 130) << cli.console.told;
+  EXPECT_EQ(cli.lines(), "db  v1 failure\ndb  v1 failure\n");
 }
 
 TEST(Converge, WatchRefusesWhatMakesNoSense) {

@@ -208,7 +208,8 @@ void describe_run_converge(Syntax& syntax) {
   syntax.flag("--watch", flags->watches,
               "Go on until Ctrl-C or --timeout, with a line for each change; where the controller converges by itself, "
               "only follow");
-  syntax.flag("--until-done", flags->until_done, "With --watch: until everything is as desired");
+  syntax.flag("--until-done", flags->until_done,
+              "With --watch: until everything is as desired; exit with 124 when that takes longer than --timeout");
   syntax.example("escape run converge -e stage --dry-run");
   syntax.example("escape run converge -e stage --watch --until-done --timeout 10m");
   syntax.action([flags](Invocation& run) { return converge(run, *flags); });
