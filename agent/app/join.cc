@@ -32,6 +32,17 @@ Error token_refused() {
           {}};
 }
 
+/// How the socket of people answers a Join (protocol/messages).
+constexpr std::string_view not_of_a_client = "is not a known message of a client";
+
+Error token_of_a_person() {
+  return {ErrorKind::usage,
+          "This invitation is for a person: the controller listens to people there, not to agents.",
+          "A person logs in with it: escape login --token TOKEN. For a host, `escape agents invite --environment "
+          "ENVIRONMENT` makes one.",
+          {}};
+}
+
 Error unreachable(const std::string& address) {
   return {
       ErrorKind::unreachable,
@@ -45,9 +56,14 @@ using Answer = std::optional<Result<protocol::Joined>>;
 
 Answer read_answer(const std::vector<std::string>& frames, const std::string& session, bool& is_over, Micros& pause) {
   const Result<protocol::Envelope> envelope = protocol::from_frames(frames);
-  if (!envelope || envelope.value().header.session != session) return std::nullopt;
+  if (!envelope) return std::nullopt;
   Result<protocol::ToAgent> message = protocol::decode_to_agent(envelope.value().type, envelope.value().body);
   if (!message) return std::nullopt;
+  if (auto* refused = std::get_if<protocol::Refused>(&message.value());
+      refused && refused->message.find(not_of_a_client) != std::string::npos) {
+    return Result<protocol::Joined>(fail(token_of_a_person()));  // outside of any session
+  }
+  if (envelope.value().header.session != session) return std::nullopt;
   if (auto* joined = std::get_if<protocol::Joined>(&message.value())) return Result<protocol::Joined>(*joined);
   if (auto* refused = std::get_if<protocol::Refused>(&message.value())) {
     if (!refused->is_final) {

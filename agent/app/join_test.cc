@@ -76,6 +76,16 @@ class Joining : public testing::Test {
   protocol::Join joined;
 };
 
+TEST_F(Joining, TellsAPersonsTokenAtOnce) {
+  const Result<journal::Identity> identity =
+      join_against(key_pair_from_seed(token.seed).public_key,
+                   protocol::Refused{"bad_data", "'join' is not a known message of a client", false});
+  ASSERT_FALSE(identity);
+  EXPECT_EQ(identity.error().kind, ErrorKind::usage);
+  EXPECT_NE(identity.error().message.find("for a person"), std::string::npos) << identity.error().message;
+  EXPECT_NE(identity.error().hint.find("escape login"), std::string::npos) << identity.error().hint;
+}
+
 TEST_F(Joining, MakesTheKeyHereAndStoresTheIdentity) {
   const std::string invited = key_pair_from_seed(token.seed).public_key;
   const Result<journal::Identity> identity = join_against(invited, protocol::Joined{"web-1", "stage"});

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/packages/progress.h"
+#include "shared/base/printable.h"
 #include "shared/base/time.h"
 #include "shared/io/archive.h"
 #include "shared/io/beneath.h"

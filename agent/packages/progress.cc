@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "shared/base/printable.h"
 #include "shared/base/text.h"
 
 namespace escape::packages {
@@ -34,21 +35,6 @@ constexpr std::array<Unit, 3> units{{{1'000'000'000, 1e9, "GB"}, {1'000'000, 1e6
 
 const Unit& unit_of(std::uint64_t bytes) {
   return *std::ranges::find_if(units, [&](const Unit& unit) { return bytes >= unit.from; });
-}
-
-/// Bytes of the character at the start of `text`; 0: none.
-std::size_t character_size(std::string_view text) {
-  constexpr std::size_t longest_character = 4;
-  for (std::size_t size = 1; size <= std::min(longest_character, text.size()); ++size) {
-    if (is_valid_utf8(text.substr(0, size))) return size;
-  }
-  return 0;
-}
-
-bool is_control(std::string_view character) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
-  if (character.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7F;
-  return character.size() == 2 && byte(0) == 0xC2 && byte(1) < 0xA0;
 }
 
 /// The beginning of a text, cut between two characters.
@@ -107,17 +93,6 @@ std::string short_name(std::string_view url) {
   std::string name(host);
   if (!file.empty()) name += "/" + std::string(file);
   return shortened(printable(name), longest_name);
-}
-
-std::string printable(std::string_view text) {
-  std::string shown;
-  while (!text.empty()) {
-    const std::size_t size = character_size(text);
-    const bool is_shown = size > 0 && !is_control(text.substr(0, size));
-    shown += is_shown ? text.substr(0, size) : "?";
-    text.remove_prefix(std::max<std::size_t>(size, 1));
-  }
-  return shown;
 }
 
 }  // namespace escape::packages

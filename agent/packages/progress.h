@@ -40,7 +40,4 @@ std::string to_text(const Progress& progress, std::string_view name);
 /// be masked before: a piece of one would not be found any more.
 std::string short_name(std::string_view url);
 
-/// As it may be shown on a terminal: each control character (C0, DEL, C1), and each byte that is not UTF-8, as "?".
-std::string printable(std::string_view text);
-
 }  // namespace escape::packages

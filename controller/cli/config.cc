@@ -63,6 +63,22 @@ class Fields {
   const std::string& path_;
 };
 
+/// Each is one that somebody meant to say something with.
+Error unknown_key(const plan::Document& value, const std::string& path, const std::string& key,
+                  const std::string& where, const std::vector<std::string>& known) {
+  const std::string near = nearest(key, known);
+  plan::Document at;
+  at.line = value.key_line;
+  return shape(at, path, "unknown key '" + key + "' " + where)
+      .hinted(near.empty() ? "The keys there are: " + join(known, ", ") + "." : "Did you mean '" + near + "'?");
+}
+
+std::vector<std::string> profile_keys() {
+  return {"inventory_type",      "api_server",           "escape_auth_token", "basic_auth_username",
+          "basic_auth_password", "insecure_skip_verify", "state_path",        "local_inventory_base_dir",
+          "proxy_namespaces",    "controller",           "key_file"};
+}
+
 Result<ControllerAddress> read_controller(const plan::Document& from, const std::string& path) {
   if (from.kind != plan::Document::Kind::map)
     return fail(shape(from, path, "expected 'controller' to hold 'address' and 'key'"));
@@ -73,7 +89,7 @@ Result<ControllerAddress> read_controller(const plan::Document& from, const std:
     } else if (key == "key") {
       TRY(controller.key, from_base64url(value.text));
     } else {
-      return fail(shape(value, path, "'" + key + "' is not a field of 'controller' (address, key)"));
+      return fail(unknown_key(value, path, key, "of 'controller'", {"address", "key"}));
     }
   }
   if (controller.address.empty()) return fail(shape(from, path, "'controller' needs an 'address' (host:port)"));
@@ -105,7 +121,7 @@ Result<Profile> read_profile(std::string name, const plan::Document& from, const
     if (key == "controller") {
       TRY(profile.controller, read_controller(value, path));
     } else {
-      profile.other.set(key, value.to_value());
+      return fail(unknown_key(value, path, key, "of the profile '" + profile.name + "'", profile_keys()));
     }
   }
   if (!profile.inventory_type.empty() && profile.inventory_type != "local" && profile.inventory_type != "remote") {
@@ -156,7 +172,6 @@ Value::Object stored_profile(const Profile& profile) {
                Value::Object{{"address", profile.controller->address}, {"key", to_base64url(profile.controller->key)}});
   }
   text("key_file", profile.key_file);
-  for (const auto& [name, value] : profile.other) object.set(name, value);
   return object;
 }
 
@@ -199,13 +214,19 @@ Result<Config> parse_config(std::string_view text, const std::string& path) {
   if (document.kind == plan::Document::Kind::map) {
     for (const auto& [key, value] : document.members) {
       if (key == "current_profile") {
+        if (value.kind != plan::Document::Kind::scalar)
+          return fail(shape(value, path, "expected the name of a profile"));
         config.current = value.text;
       } else if (key == "profiles") {
+        const bool is_nothing = value.kind == plan::Document::Kind::scalar && value.value.is_null();
+        if (value.kind != plan::Document::Kind::map && !is_nothing) {
+          return fail(shape(value, path, "expected 'profiles' to hold profiles by their names"));
+        }
         for (const auto& [name, fields] : value.members) {
           TRY(config.profiles[name], read_profile(name, fields, path));
         }
       } else {
-        config.other.set(key, value.to_value());
+        return fail(unknown_key(value, path, key, "of the file", {"current_profile", "profiles"}));
       }
     }
   } else if (!document.value.is_null() || document.kind == plan::Document::Kind::list) {
@@ -219,8 +240,10 @@ Result<Config> parse_config(std::string_view text, const std::string& path) {
 Result<Config> load_config(const std::string& path, bool must_exist) {
   Result<std::string> text = io::read_file(path, 4 << 20);
   if (!text) {
-    if (text.error().kind != ErrorKind::not_found || must_exist) return fail(std::move(text).error());
-    return parse_config("", path);
+    if (text.error().kind != ErrorKind::not_found) return fail(std::move(text).error());
+    if (!must_exist) return parse_config("", path);
+    return fail(ErrorKind::bad_configuration, "The configuration file '" + path + "' does not exist.",
+                "`escape login` and `escape config create-profile` make it; without -c yours is used.");
   }
   return parse_config(text.value(), path);
 }
@@ -229,7 +252,6 @@ std::string to_yaml(const Config& config) {
   Value::Object profiles;
   for (const auto& [name, profile] : config.profiles) profiles.set(name, stored_profile(profile));
   Value::Object whole{{"current_profile", config.current}, {"profiles", std::move(profiles)}};
-  for (const auto& [name, value] : config.other) whole.set(name, value);
   std::string text;
   write_map(whole, "", text);
   return text;

@@ -20,15 +20,15 @@ struct Config {
   std::string path;
   std::string current = "default";
   std::map<std::string, Profile> profiles;  ///< never empty after loading
-  Value::Object other{};                    ///< unknown top-level members, kept for the next write
 };
 
 /// `given`, else $XDG_CONFIG_HOME/escape/config.yml, else an existing ~/.escape_config, else
 /// ~/.config/escape/config.yml.
 std::string config_path(std::string_view given);
 
-/// A missing file gives one profile made by `make_profile`; `must_exist`: the user named it. Errors: bad_configuration
-/// "Couldn't parse Escape configuration file 'F': …" with the line.
+/// A missing file gives one profile made by `make_profile`, but with `must_exist` (the user named it) an error. Errors:
+/// bad_configuration "Couldn't parse Escape configuration file 'F': …" with the line, also for a key that means
+/// nothing: whoever mistyped `controller` would deploy with this machine instead.
 Result<Config> load_config(const std::string& path, bool must_exist = false);
 /// The part of load_config behind reading.
 Result<Config> parse_config(std::string_view text, const std::string& path);

@@ -108,7 +108,7 @@ Result<int> set_profile(Invocation& run, const ConfigFlags& flags) {
 }
 
 Result<int> create_profile(Invocation& run, const ConfigFlags& flags) {
-  TRY(Config * config, run.config());
+  TRY(Config * config, run.config(true));
   if (flags.name.empty()) return fail(ErrorKind::usage, "Missing name of the profile.");
   if (config->profiles.contains(flags.name)) {
     return fail(ErrorKind::conflict, "Profile already exists",
@@ -155,7 +155,7 @@ Result<int> enrol(Invocation& run, const LoginFlags& flags) {
   TRY(const protocol::InvitationToken token, protocol::parse_token(text));
   const std::string address = flags.controller.empty() ? token.address : flags.controller;
   TRY(const std::string endpoint, transport::tcp_endpoint(address, default_clients_port));
-  TRY(Config * config, run.config());
+  TRY(Config * config, run.config(true));
   TRY(const std::string name, profile_to_log_in(run, *config, flags));
 
   const std::string key_file =
@@ -203,7 +203,7 @@ Result<int> log_in_to_inventory(Invocation& run, const LoginFlags& flags) {
                        .method = flags.method,
                        .insecure_skip_verify = flags.insecure_skip_verify};
   TRY(asked.url, checked_inventory_url(flags.url));
-  TRY(Config * config, run.config());
+  TRY(Config * config, run.config(true));
   TRY(const std::string name, profile_to_log_in(run, *config, flags));
   const auto found = config->profiles.find(name);
   Profile profile = found == config->profiles.end() ? make_profile(name) : found->second;
@@ -224,11 +224,17 @@ Result<int> log_in_to_inventory(Invocation& run, const LoginFlags& flags) {
   profile.basic_auth_password = std::move(credentials.password);
   profile.lent.clear();
   const bool has_token = !profile.escape_auth_token.empty();
+  const bool has_credentials = has_token || !profile.basic_auth_username.empty();
   config->profiles[name] = std::move(profile);
   if (!flags.target_profile.empty()) config->current = name;
   TRYV(save_config(*config));
   if (has_token) run.console().err("\nSuccessfully retrieved and stored an authentication token.\n");
   run.console().err("Successfully logged in to " + asked.url + " (profile '" + name + "').\n");
+  if (!has_credentials) {
+    run.console().err(
+        "It has no log-in, so nothing says that you may publish there. Where its operator gave you a token, set "
+        "ESCAPE_AUTH_TOKEN to it.\n");
+  }
   return 0;
 }
 

@@ -1,5 +1,7 @@
 #include "controller/cli/console.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -7,17 +9,19 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 
 namespace escape::cli {
 namespace {
 
-void write_all(int descriptor, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(descriptor, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;  // nobody reads any more: nothing to tell and no one to tell it to
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
+/// A descriptor that is closed would be given to the next file that is opened, and our text written into that. What
+/// takes its place can't be written to (or read from), which is told like any other failure.
+void fill_closed(int descriptor, int unusable_mode) {
+  if (::fcntl(descriptor, F_GETFD) != -1 || errno != EBADF) return;
+  const int made = ::open("/dev/null", unusable_mode);  // the lowest free one
+  if (made < 0 || made == descriptor) return;
+  ::dup2(made, descriptor);
+  ::close(made);
 }
 
 bool is_set(const char* name) {
@@ -69,7 +73,28 @@ class WithoutEcho {
 
 }  // namespace
 
+int write_fully(int descriptor, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(descriptor, text.data(), text.size());
+    if (written > 0) {
+      text.remove_prefix(static_cast<std::size_t>(written));
+    } else if (written < 0 && errno == EAGAIN) {
+      // Whoever shares the pipe or terminal made it non-blocking (ssh, node).
+      pollfd ready{.fd = descriptor, .events = POLLOUT, .revents = 0};
+      ::poll(&ready, 1, -1);
+    } else if (written == 0) {
+      return EIO;
+    } else if (errno != EINTR) {
+      return errno;
+    }
+  }
+  return 0;
+}
+
 RealConsole::RealConsole() {
+  fill_closed(STDIN_FILENO, O_WRONLY);
+  fill_closed(STDOUT_FILENO, O_RDONLY);
+  fill_closed(STDERR_FILENO, O_RDONLY);
   const bool plain = wants_plain();
   has_input_terminal = ::isatty(STDIN_FILENO) == 1;
   has_error_terminal = !plain && ::isatty(STDERR_FILENO) == 1;
@@ -78,8 +103,22 @@ RealConsole::RealConsole() {
   if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) columns = size.ws_col;
 }
 
-void RealConsole::out(std::string_view text) { write_all(STDOUT_FILENO, text); }
-void RealConsole::err(std::string_view text) { write_all(STDERR_FILENO, text); }
+void RealConsole::out(std::string_view text) {
+  if (output_error) return;
+  const int error = write_fully(STDOUT_FILENO, text);
+  if (error == 0) return;
+  if (error == EPIPE) {
+    // Only where whoever started us has it ignored: end as everybody else does in a pipe whose reader left.
+    ::signal(SIGPIPE, SIG_DFL);
+    ::raise(SIGPIPE);
+  }
+  output_error = Error{ErrorKind::storage,
+                       std::string("Couldn't write the output, which is not whole: ") + std::strerror(error) + ".",
+                       {},
+                       {}};
+}
+
+void RealConsole::err(std::string_view text) { (void)write_fully(STDERR_FILENO, text); }
 
 std::optional<std::string> RealConsole::read_line() {
   std::string line;

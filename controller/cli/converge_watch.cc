@@ -8,6 +8,7 @@
 #include "controller/cli/job_run.h"
 #include "controller/cli/program.h"
 #include "controller/cli/status.h"
+#include "shared/base/printable.h"
 
 namespace escape::cli {
 namespace {
@@ -23,6 +24,13 @@ constexpr Millis first_rest{2'000};
 constexpr Millis longest_rest{60'000};
 
 class Watch {
+  /// A job that ends as the one before it is a change too: it may have run between two looks.
+  struct Shown {
+    std::string text;
+    JobId job = 0;
+    friend bool operator==(const Shown&, const Shown&) = default;
+  };
+
  public:
   Watch(Invocation& run, Link& link, request::Submit converge)
       : run_(run), link_(link), converge_(std::move(converge)), environment_(converge_.environment) {}
@@ -66,16 +74,16 @@ class Watch {
   /// Whether anything is being worked on.
   Result<bool> show_changes() {
     TRY(const reply::Deployments all, ask<reply::Deployments>(link_, request::ListDeployments{environment_}));
-    std::map<std::string, std::string> now;
+    std::map<std::string, Shown> now;
     bool is_busy = false;
     for (const protocol::DeploymentCell& cell : all.cells) {
-      now[cell.deployment] = status_cell(cell) + (cell.drift.empty() ? "" : " * " + steady(cell));
+      now[cell.deployment] = {status_cell(cell) + (cell.drift.empty() ? "" : " * " + steady(cell)), cell.job};
       is_busy = is_busy || cell.status.starts_with("running_");
     }
-    for (const auto& [name, text] : now) {
-      if (auto before = shown_.find(name); before == shown_.end() || before->second != text) line(name, text);
+    for (const auto& [name, shown] : now) {
+      if (auto before = shown_.find(name); before == shown_.end() || before->second != shown) line(name, shown.text);
     }
-    for (const auto& [name, text] : shown_) {
+    for (const auto& [name, shown] : shown_) {
       if (!now.contains(name)) line(name, "gone");
     }
     shown_ = std::move(now);
@@ -88,7 +96,7 @@ class Watch {
   }
 
   void line(const std::string& name, const std::string& text) {
-    run_.console().out(to_rfc3339(read_clocks().wall).substr(11, 8) + "  " + name + "  " + text + "\n");
+    run_.console().out(to_rfc3339(read_clocks().wall).substr(11, 8) + "  " + name + "  " + printable(text) + "\n");
   }
 
   Result<> notice_end() {
@@ -124,8 +132,8 @@ class Watch {
   request::Submit converge_;
   std::string environment_;
   bool only_follows_ = false;
-  std::map<std::string, std::string> shown_;  ///< by deployment
-  JobId job_ = 0;                             ///< ours, under way
+  std::map<std::string, Shown> shown_;  ///< by deployment
+  JobId job_ = 0;                       ///< ours, under way
   Millis rest_{0};
   std::optional<Instant> rested_at_;
 };
@@ -140,6 +148,7 @@ Result<int> watch_converge(Invocation& run, const request::Submit& converge, boo
   TRYV(watch.begin());
   while (true) {
     TRY(const bool is_as_desired, watch.look());
+    if (run.console().output_error) return 0;  // nobody can watch; what has begun goes on
     if (until_done && is_as_desired) {
       run.console().err("The environment " + converge.environment + " is as desired.\n");
       return 0;
@@ -147,10 +156,12 @@ Result<int> watch_converge(Invocation& run, const request::Submit& converge, boo
     for (Millis waited{0}; waited < look_interval; waited += end_interval) {
       if (interrupts.is_interrupted()) return interrupted_exit;
       if (run.job_limit() && read_clocks().steady - begun > *run.job_limit()) {
-        return fail(
-            ErrorKind::timed_out,
-            "Watched " + converge.environment + " for " + to_short_text(*run.job_limit()) + ". What has begun goes on.",
-            "`escape status -e " + converge.environment + "` shows what is not as desired.");
+        const std::string told =
+            "Watched " + converge.environment + " for " + to_short_text(*run.job_limit()) + ". What has begun goes on.";
+        const std::string hint = "`escape status -e " + converge.environment + "` shows what is not as desired.";
+        if (until_done) return fail(ErrorKind::timed_out, told, hint);
+        run.console().err(told + "\n");  // the end that was asked for
+        return 0;
       }
       run.pause(end_interval);
     }

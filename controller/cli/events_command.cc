@@ -5,6 +5,7 @@
 #include "controller/cli/interrupt.h"
 #include "controller/cli/job_run.h"
 #include "controller/cli/views.h"
+#include "shared/base/printable.h"
 #include "shared/codec/codec.h"
 
 namespace escape::cli {
@@ -28,7 +29,7 @@ std::string line_of(const protocol::EventView& event) {
     if (value.is_null() || (text && text->empty())) continue;
     line += "  " + name + "=" + (text ? text->substr(0, text->find('\n')) : codec::to_json(value));
   }
-  return line;
+  return printable(line);
 }
 
 void print_event(Invocation& run, const protocol::EventView& event, bool as_json) {
@@ -49,7 +50,7 @@ Result<int> events(Invocation& run, const EventFlags& flags) {
     run.console().err("Events before #" + std::to_string(first.first_available) + " are no longer kept.\n");
   }
   for (const protocol::EventView& event : first.events) print_event(run, event, flags.as_json);
-  if (!flags.follow) return 0;
+  if (!flags.follow || run.console().output_error) return 0;
   const EventSequence seen =
       first.events.empty() ? (asked.newest ? first.newest : asked.since) : first.events.back().sequence;
   const InterruptWatch watch;
@@ -57,7 +58,7 @@ Result<int> events(Invocation& run, const EventFlags& flags) {
       seen,
       [&](const protocol::EventView& event) {
         print_event(run, event, flags.as_json);
-        return true;
+        return !run.console().output_error;
       },
       [&] { return watch.is_interrupted(); }));
   return watch.is_interrupted() ? interrupted_exit : 0;

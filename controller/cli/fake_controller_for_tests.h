@@ -178,10 +178,15 @@ struct Cli {
           },
           .open_browser = [](const std::string&) -> Result<> { return ok(); },
           .pause = [](Millis) {}};
+  std::string home = io::make_temporary_folder("escape-cli-test").value();
   Cli() {
+    (void)io::write_file(home + "/config.yml", "");
     controller.end.phase = protocol::JobPhase::settled;
     controller.end.outcome = protocol::JobOutcome::ok;
   }
+  ~Cli() { (void)io::remove_all(home); }
+  Cli(const Cli&) = delete;
+  Cli& operator=(const Cli&) = delete;
   int run(std::vector<std::string> arguments) {
     console.printed.clear();
     console.told.clear();
@@ -203,7 +208,7 @@ struct Cli {
       return io::unpack_archive(archive, top, folder);
     };
     wiring.web = web;
-    arguments.insert(arguments.begin(), {"-c", "/nonexistent/escape-test-config"});
+    arguments.insert(arguments.begin(), {"-c", home + "/config.yml"});
     return run_command(arguments, wiring, console, nullptr);
   }
 };

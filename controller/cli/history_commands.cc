@@ -6,6 +6,7 @@
 #include "controller/cli/plan_view.h"
 #include "controller/cli/table.h"
 #include "controller/cli/views.h"
+#include "shared/base/printable.h"
 #include "shared/base/text.h"
 
 /// state history, diff, hold, unhold: what deployments were, how environments differ, and what is left alone.
@@ -110,7 +111,7 @@ Result<int> set_hold(Invocation& run, const HistoryFlags& flags, bool is_held) {
   TRY(Link * link, run.link(Access::write));
   TRY(const reply::Done done,
       ask<reply::Done>(*link, request::SetHold{flags.environment, flags.deployment, is_held, flags.reason}));
-  run.console().err(done.text + "\n");
+  run.console().err(printable(done.text) + "\n");
   return 0;
 }
 

@@ -200,9 +200,15 @@ TEST(History, ListsChangesForPeopleAndPrograms) {
 
 TEST(StateShow, AsItWas) {
   Cli cli;
-  cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {
+  cli.controller.answer = [](const protocol::Request& asked) -> Result<protocol::Reply> {
+    protocol::ChangeView newest;
+    newest.sequence = 41;
+    if (std::holds_alternative<request::ListHistory>(asked)) return protocol::Reply(reply::History{{newest}, false});
     return protocol::Reply(reply::Deployment{Value::Object{{"name", "app"}}});
   };
+  EXPECT_EQ(cli.run({"state", "show-deployment", "-d", "app", "--at", "42"}), 1) << cli.console.printed;
+  EXPECT_NE(cli.console.told.find("There is no change 42 of app in dev: its newest is 41."), std::string::npos)
+      << cli.console.told;
   const auto asked = [&](const std::string& at) {
     EXPECT_EQ(cli.run({"state", "show-deployment", "-d", "app", "--at", at}), 0) << cli.console.told;
     return *cli.controller.last<request::ShowDeployment>();

@@ -41,9 +41,10 @@ Result<> Invocation::check_globals() {
   return ok();
 }
 
-Result<Config*> Invocation::config() {
+Result<Config*> Invocation::config(bool may_make_it) {
   if (!config_) {
-    TRY(config_, load_config(config_path(globals_.config_file), false));
+    const bool must_exist = !globals_.config_file.empty() && !may_make_it;
+    TRY(config_, load_config(config_path(globals_.config_file), must_exist));
   }
   return &*config_;
 }

@@ -31,12 +31,13 @@ class Invocation {
   Invocation(const Wiring& wiring, Console& console, char** argv) : wiring_(wiring), console_(console), argv_(argv) {}
 
   GlobalFlags& globals() { return globals_; }
+  const GlobalFlags& globals() const { return globals_; }
   Console& console() { return console_; }
   /// Error: usage for a word that is no level, logger or duration.
   Result<> check_globals();
 
-  /// The configuration file, read once.
-  Result<Config*> config();
+  /// The configuration file, read once. One that the user named must be there, unless this command `may_make_it`.
+  Result<Config*> config(bool may_make_it = false);
   Result<const Profile*> profile();
   /// The controller: the profile's remote one, or this process's own.
   Result<Link*> link(Access access);

@@ -5,6 +5,7 @@
 #include "controller/cli/job_run.h"
 #include "controller/cli/table.h"
 #include "controller/cli/views.h"
+#include "shared/base/printable.h"
 #include "shared/base/text.h"
 
 namespace escape::cli {
@@ -115,7 +116,8 @@ void print_job(Invocation& run, const protocol::JobView& job) {
   line("Made", shown_time(job.created_at));
   line("Started", shown_time(job.started_at));
   line("Settled", shown_time(job.settled_at));
-  line("Settled by hand", job.resolved_by.empty() ? "" : "by " + job.resolved_by + ": " + job.resolved_because);
+  line("Settled by hand",
+       job.resolved_by.empty() ? "" : "by " + job.resolved_by + ": " + printable(job.resolved_because));
   line("Why", job.message);
   if (const protocol::TaskView* task = doubtful_task(job)) {
     line("Step", step_of(*task) + ", attempt " + std::to_string(task->attempt));

@@ -5,6 +5,7 @@
 #include "controller/cli/job_run.h"
 #include "controller/cli/table.h"
 #include "controller/cli/views.h"
+#include "shared/base/printable.h"
 #include "shared/base/text.h"
 
 namespace escape::cli {
@@ -50,7 +51,7 @@ std::string plan_text(const protocol::reply::Plan& plan) {
   for (const protocol::PlannedDeployment& one : plan.deployments) {
     table.add({one.deployment, one.action, or_dash(one.from), or_dash(one.to), digest_of(one), one.status});
     for (const protocol::PlannedInput& input : one.inputs)
-      inputs += "  " + one.deployment + "  " + line_of(input) + "\n";
+      inputs += "  " + one.deployment + "  " + printable(line_of(input)) + "\n";
     for (const auto& [variable, provider] : one.providers) {
       providers.append("  ").append(one.deployment).append("  ").append(variable);
       providers.append(" from ").append(provider).append("\n");
@@ -64,7 +65,7 @@ std::string plan_text(const protocol::reply::Plan& plan) {
     for (const protocol::PlannedStep& step : plan.steps) text += "  " + step.deployment + "  " + step.step + "\n";
   }
   text += "\nLocks in " + plan.environment + ": " + join(plan.locks, ", ") + "\n";
-  for (const std::string& warning : plan.warnings) text += "Warning: " + warning + "\n";
+  for (const std::string& warning : plan.warnings) text += "Warning: " + printable(warning) + "\n";
   if (!plan.has_changes) text += "Nothing changes: the same would run again.\n";
   return text;
 }

@@ -6,7 +6,6 @@
 
 #include "shared/base/crypto.h"
 #include "shared/base/result.h"
-#include "shared/base/value.h"
 
 namespace escape::cli {
 
@@ -31,7 +30,6 @@ struct Profile {
   std::vector<std::string> proxy_namespaces{};
   std::optional<ControllerAddress> controller{};
   std::string key_file{};  ///< the person's CURVE keys for `controller`
-  Value::Object other{};   ///< what this version does not know, kept for the next write
   /// Fields that hold a secret of the environment: used, never written.
   std::vector<std::string> lent{};
 

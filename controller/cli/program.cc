@@ -13,6 +13,7 @@
 #include "controller/cli/common_flags.h"
 #include "controller/cli/completion.h"
 #include "controller/cli/invocation.h"
+#include "controller/cli/plan_view.h"
 #include "shared/base/text.h"
 #include "shared/codec/codec.h"
 
@@ -20,6 +21,7 @@ namespace escape::cli {
 namespace {
 
 constexpr int usage_exit = 64;
+constexpr int output_exit = 74;  // EX_IOERR
 
 /// Flags that may stand before the command's words.
 constexpr std::array<std::string_view, 7> with_value{"-c",      "--config", "--profile", "-l",
@@ -165,16 +167,39 @@ void print_error(Console& console, const Error& error, bool as_json) {
   if (!error.hint.empty()) console.err(error.hint + "\n");
 }
 
-int run_command(const std::vector<std::string>& arguments, const Wiring& wiring, Console& console, char** argv) {
-  Invocation invocation(wiring, console, argv);
+namespace {
+
+/// Also where the command line can't be read: whoever asked for JSON parses what comes.
+bool wants_json(const std::vector<std::string>& arguments, const Invocation& invocation) {
+  if (invocation.globals().logger == "json") return true;
+  for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    if (arguments[i] == "--logger=json") return true;
+    if (arguments[i] == "--logger" && i + 1 < arguments.size() && arguments[i + 1] == "json") return true;
+  }
+  return false;
+}
+
+int run_to_end(const std::vector<std::string>& arguments, Invocation& invocation) {
+  Console& console = invocation.console();
   if (const auto words = words_to_complete(arguments, invocation.globals())) {
     for (const std::string& line : completions(invocation, *words)) console.out(line + "\n");
     return 0;
   }
   Result<int> code = dispatch(arguments, invocation);
   if (code) return code.value();
-  print_error(console, code.error(), invocation.globals().logger == "json");
+  print_error(console, code.error(), wants_json(arguments, invocation));
   return code.error().kind == ErrorKind::usage ? usage_exit : exit_code(code.error().kind);
+}
+
+}  // namespace
+
+int run_command(const std::vector<std::string>& arguments, const Wiring& wiring, Console& console, char** argv) {
+  Invocation invocation(wiring, console, argv);
+  const int code = run_to_end(arguments, invocation);
+  if (!console.output_error) return code;
+  print_error(console, *console.output_error, wants_json(arguments, invocation));
+  // How the work ended says more; what only printed has failed.
+  return code == 0 || code == changes_exit ? output_exit : code;
 }
 
 int run(int argc, char** argv, const Wiring& wiring) {

@@ -56,6 +56,10 @@ TEST(Program, SaysWhatIsWrongWithTheCommandLine) {
       {{"status", "--logger", "xml"}, "Error: Unknown logger type 'xml', expecting 'default' or 'json'.", ""},
       {{"status", "--level", "loud"}, "Error: Unknown log level 'loud'.", ""},
       {{"run", "deploy", "x-v1", "-v", "=y"}, "Error: The value '-v =y' has no name.", ""},
+      {{"run", "deploy", "x-v1", "-p", "k8s"}, "Error: The provider '-p k8s' names no deployment.", "-p k8s=NAME"},
+      {{"run", "promote", "-d", "x", "-d", "y", "-d", "x", "--to", "live", "--dry-run"},
+       "Error: The deployment 'x' is named twice.",
+       ""},
       {{"run", "deploy", "aa-v1", "bb-v1", "-d", "both"},
        "Error: One deployment name (-d both) can't hold 2 releases.",
        ""},
@@ -74,6 +78,17 @@ TEST(Program, SaysWhatIsWrongWithTheCommandLine) {
     EXPECT_NE(cli.console.told.find(each.hint), std::string::npos) << cli.console.told;
     EXPECT_EQ(cli.console.printed, "");
     EXPECT_TRUE(cli.controller.asked.empty());
+  }
+}
+
+TEST(Program, SaysInJsonToo) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"--logger", "json", "frob"}, {"run", "deploy", "--frob", "--logger=json"}}) {
+    Cli cli;
+    EXPECT_EQ(cli.run(arguments), 64);
+    const Result<Value> told = codec::from_json(cli.console.told);
+    ASSERT_TRUE(told) << cli.console.told;
+    EXPECT_EQ(*told.value().as_object()->find("kind")->as_string(), "usage");
   }
 }
 
@@ -101,6 +116,16 @@ TEST(Program, HelpGoesToStdoutAndIsFine) {
   EXPECT_EQ(cli.console.told, "");
   EXPECT_EQ(cli.run({"version", "--nope"}), 64);
   EXPECT_EQ(cli.run({"version", "again"}), 64);
+}
+
+TEST(Program, OutputThatIsLostIsAFailure) {
+  Cli cli;
+  cli.console.is_full = true;
+  EXPECT_EQ(cli.run({"help"}), 74);
+  EXPECT_EQ(cli.console.told, "Error: Couldn't write the output: full.\n");
+  EXPECT_EQ(cli.console.printed, "");
+  cli.console.output_error.reset();
+  EXPECT_EQ(cli.run({"frob"}), 64) << "nothing was to be printed";
 }
 
 TEST(Deploy, SubmitsWhatWasTypedAndShowsTheLog) {
@@ -271,6 +296,11 @@ TEST(Converge, DryRunShowsAndDoesNothing) {
             "a           deploy  -     0.0.1  not deployed\n"
             "bb          none    1     1\n");
   EXPECT_FALSE(cli.controller.last<request::Submit>());
+  cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {
+    return protocol::Reply(reply::ConvergePlan{{{"a", "deploy", "", "0.0.1", ""}}, "plan-0123456789abcdef"});
+  };
+  EXPECT_EQ(cli.run({"run", "converge", "-e", "stage", "--dry-run", "--json"}), 0);
+  EXPECT_NE(cli.console.printed.find("\"plan\": \"plan-0123456789abcdef\""), std::string::npos) << cli.console.printed;
 }
 
 struct WatchCli : Cli {
@@ -341,7 +371,36 @@ TEST(Converge, WatchEndsWithCtrlCAndWithItsTimeout) {
   };
   EXPECT_EQ(cli.run({"run", "converge", "-e", "stage", "--watch"}), 130) << cli.console.told;
   WatchCli late;
-  EXPECT_EQ(late.run({"run", "converge", "-e", "stage", "--watch", "--timeout", "1ms"}), 124) << late.console.told;
+  EXPECT_EQ(late.run({"run", "converge", "-e", "stage", "--watch", "--timeout", "1ms"}), 0) << late.console.told;
+  EXPECT_NE(late.console.told.find("Watched stage for 1ms. What has begun goes on.\n"), std::string::npos)
+      << late.console.told;
+  WatchCli unfinished;
+  const auto answer = unfinished.controller.answer;
+  unfinished.controller.answer = [&](const protocol::Request& asked) -> Result<protocol::Reply> {
+    if (!std::holds_alternative<request::PlanConverge>(asked)) return answer(asked);
+    return protocol::Reply(reply::ConvergePlan{{{"db", "wait", "1", "2", ""}}});
+  };
+  EXPECT_EQ(unfinished.run({"run", "converge", "-e", "stage", "--watch", "--until-done", "--timeout", "1ms"}), 124)
+      << unfinished.console.told;
+}
+
+/// It failed before, and again between two looks.
+TEST(Converge, WatchTellsAFailureLikeTheOneBefore) {
+  WatchCli cli;
+  const auto inner = cli.controller.answer;
+  cli.controller.answer = [&](const protocol::Request& asked) -> Result<protocol::Reply> {
+    if (!std::holds_alternative<request::ListDeployments>(asked)) return inner(asked);
+    if (++cli.rounds == 4) std::raise(SIGINT);
+    protocol::DeploymentCell db;
+    db.environment = "stage";
+    db.deployment = "db";
+    db.version = "1";
+    db.status = "failure";
+    db.job = cli.rounds < 3 ? 1 : 2;
+    return protocol::Reply(reply::Deployments{{db}, {"stage"}, {}, {}});
+  };
+  EXPECT_EQ(cli.run({"run", "converge", "-e", "stage", "--watch"}), 130) << cli.console.told;
+  EXPECT_EQ(cli.lines(), "db  v1 failure\ndb  v1 failure\n");
 }
 
 TEST(Converge, WatchRefusesWhatMakesNoSense) {
@@ -414,8 +473,9 @@ TEST(Profiles, AnotherOneIsNotRemembered) {
     EXPECT_EQ(cli.run(arguments), 0) << cli.console.told;
     return cli.console.printed;
   };
+  ASSERT_TRUE(io::write_file(file, ""));
   EXPECT_EQ(run({"config", "active-profile"}), "default\n");
-  EXPECT_FALSE(io::exists(file)) << "a reading command wrote the configuration";
+  EXPECT_EQ(io::read_file(file).value(), "") << "a reading command wrote the configuration";
   EXPECT_EQ(run({"config", "create-profile", "team"}), "Profile 'team' has been created.\n");
   EXPECT_EQ(run({"config", "create-profile", "third", "--profile", "team"}), "Profile 'third' has been created.\n");
   EXPECT_EQ(run({"config", "active-profile"}), "default\n");
@@ -746,6 +806,22 @@ TEST(StateImport, RefusesWhatItCannotRead) {
   EXPECT_EQ(cli.run({"state", "import", cli.file}), 65);
   EXPECT_NE(cli.console.told.find("escape_state.json: line 1"), std::string::npos) << cli.console.told;
   EXPECT_TRUE(cli.controller.asked.empty());
+}
+
+/// `-c FILE` and `--profile` name what must be there, but for those who make it.
+TEST(Program, AConfigurationThatIsNamedMustBeThere) {
+  Cli cli;
+  const std::string missing = cli.home + "/none.yml";
+  EXPECT_EQ(cli.run({"run", "deploy", "xx-v1", "-c", missing}), 78);
+  EXPECT_EQ(cli.console.told.substr(0, cli.console.told.find('\n')),
+            "Error: The configuration file '" + missing + "' does not exist.");
+  EXPECT_TRUE(cli.controller.asked.empty());
+  EXPECT_EQ(cli.run({"run", "deploy", "xx-v1", "--profile", "none"}), 78);
+  EXPECT_NE(cli.console.told.find(cli.home + "/config.yml"), std::string::npos) << cli.console.told;
+  EXPECT_TRUE(cli.controller.asked.empty());
+  EXPECT_EQ(cli.run({"config", "set-profile", "default", "-c", missing}), 78);
+  EXPECT_EQ(cli.run({"config", "create-profile", "team", "-c", missing}), 0) << cli.console.told;
+  EXPECT_EQ(cli.run({"config", "set-profile", "team", "-c", missing}), 0) << cli.console.told;
 }
 
 }  // namespace program_testing

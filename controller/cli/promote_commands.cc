@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <memory>
 
 #include "controller/cli/commands.h"
 #include "controller/cli/job_run.h"
 #include "controller/cli/plan_view.h"
 #include "controller/cli/run_flags.h"
+#include "shared/base/printable.h"
 #include "shared/base/text.h"
 
 /// promote and rollback: what moves releases that ran somewhere, shown before anybody agrees.
@@ -61,7 +63,7 @@ void tell_promotion(Renderer& renderer, const PromotionNames& names, const proto
   if (!promotion.hold.empty()) {
     renderer.say("warn", {"Promote"},
                  "Deployment " + names.to_deployment + " in environment " + names.to_environment + " is " +
-                     promotion.hold + ".");
+                     printable(promotion.hold) + ".");
   }
   renderer.finish();
 }
@@ -148,6 +150,11 @@ Result<int> promote(Invocation& run, const RunFlags& flags) {
   }
   if (!flags.deployments.empty() && flags.all) {
     return fail(ErrorKind::usage, "Either -d or --all.", "--all takes everything that runs there.");
+  }
+  std::vector<std::string> names = flags.deployments;
+  std::ranges::sort(names);
+  if (const auto twice = std::ranges::adjacent_find(names); twice != names.end()) {
+    return fail(ErrorKind::usage, "The deployment '" + *twice + "' is named twice.", "Give each -d once.");
   }
   if (flags.to_environment.empty()) {
     return fail(ErrorKind::usage, "Missing target environment. Use '--to' to define your target environment.");

@@ -12,6 +12,7 @@ namespace escape::cli {
 struct RecordedStage {
   std::string version;
   bool is_workspace = false;  ///< unreleased files were run: their folder is needed to run more of them
+  std::string folder{};       ///< that folder, when it is known
 };
 
 /// Absent: nothing is there (never run, or destroyed).

@@ -26,6 +26,19 @@ std::string shown_address(const std::string& endpoint) {
   return endpoint.starts_with("tcp://") ? endpoint.substr(6) : endpoint;
 }
 
+/// How the socket of agents answers what a person's program says (protocol/messages).
+constexpr std::string_view not_of_an_agent = "is not a known message of an agent";
+
+std::string how_to_make_smaller(const protocol::Request& request) {
+  if (const auto* import = std::get_if<protocol::request::ImportState>(&request)) {
+    return import->environment.empty() ? "Import one environment after another: escape state import FILE -e ENVIRONMENT"
+                                       : "Divide the deployments of the environment '" + import->environment +
+                                             "' over two copies of the file, and import one after the other.";
+  }
+  return "Make what it carries smaller (inputs, a plan's inline scripts), or put it into the package: its files don't "
+         "travel in messages.";
+}
+
 /// A larger frame would cost the connection, again and again.
 Result<> check_size(const protocol::ClientRequest& asked) {
   const std::size_t size = protocol::encode(protocol::FromClient(asked)).body.size();
@@ -34,8 +47,7 @@ Result<> check_size(const protocol::ClientRequest& asked) {
               "The request '" + std::string(protocol::word_of(asked.request)) + "' has " + std::to_string(size) +
                   " bytes, more than the " + std::to_string(protocol::max_message_bytes) + " (" +
                   std::to_string(protocol::max_message_bytes >> 20) + " MiB) that a message may have.",
-              "Make what it carries smaller (inputs, a plan's inline scripts), or put it into the package: its files "
-              "don't travel in messages.");
+              how_to_make_smaller(asked.request));
 }
 
 Error to_error(const protocol::reply::Failed& failed) {
@@ -203,6 +215,7 @@ Result<> RemoteLink::take(std::vector<std::string> frames) {
   if (auto* refused = std::get_if<protocol::Refused>(&message.value())) {
     // Outside of any session, so without a number: greet anew, unless the controller says that it would not help.
     if (refused->is_final) return fail(kind_from_name(refused->kind), refused->message);
+    if (refused->message.find(not_of_an_agent) != std::string::npos) return fail(for_agents());
     if (refused->retry_after > Millis{0}) session_.on_busy(read_clocks().steady, refused->retry_after, jitter());
     drop(refused->message);
     return ok();
@@ -264,6 +277,14 @@ Error RemoteLink::unreachable(Millis patience) const {
                   "; a controller with another key does not answer at all.";
   }
   return error;
+}
+
+Error RemoteLink::for_agents() const {
+  return {ErrorKind::usage,
+          "At " + shown_address(options_.connection.endpoint) + " the controller listens to agents, not to people.",
+          "A token for a host is used there: escape-agent join TOKEN. For a person, `escape principals invite NAME` "
+          "makes one.",
+          {}};
 }
 
 Error RemoteLink::unknown_key() const {

@@ -65,6 +65,7 @@ class RemoteLink : public Link {
   Result<> check_patience(Millis patience) const;
   Error unreachable(Millis patience) const;
   Error unknown_key() const;
+  Error for_agents() const;
   bool is_open() const { return session_.state() == protocol::ClientSession::State::open; }
 
   transport::Context& context_;

@@ -6,6 +6,7 @@
 #include <map>
 #include <thread>
 
+#include "protocol/messages/agent.h"
 #include "shared/base/check.h"
 #include "shared/base/crypto.h"
 #include "shared/io/service.h"
@@ -187,10 +188,50 @@ TEST(RemoteLink, ARequestThatIsTooLargeIsRefusedAtOnce) {
   EXPECT_NE(refused.error().message.find("'submit' has 41"), std::string::npos) << refused.error().message;
   EXPECT_NE(refused.error().message.find("more than the 4194304 (4 MiB)"), std::string::npos)
       << refused.error().message;
+  request::ImportState import;
+  import.state = Value::Object{{"text", std::string(protocol::max_message_bytes, 'x')}};
+  EXPECT_NE(link->call(import).error().hint.find("state import FILE -e ENVIRONMENT"), std::string::npos);
+  import.environment = "live";
+  EXPECT_NE(link->call(import).error().hint.find("Divide the deployments of the environment 'live'"),
+            std::string::npos);
   EXPECT_EQ(asked_times, 0);
   large.inputs = {{"text", std::string(protocol::max_message_bytes - 4096, 'x')}};
   EXPECT_TRUE(link->call(large)) << "what fits is sent";
   EXPECT_EQ(controller.greetings(), 1);
+}
+
+/// Where an agent's token leads a person. Not after its patience, which is longer than this test may take.
+TEST(RemoteLink, TellsAtOnceThatAgentsAreListenedTo) {
+  transport::Context context;
+  Result<std::unique_ptr<transport::Listener>> made =
+      transport::Listener::router(context, {.endpoints = {"inproc://agents"}, .zap_domain = "agents", .keys = {}});
+  ASSERT_TRUE(made);
+  transport::Listener& listener = *made.value();
+  std::atomic<bool> is_over = false;
+  std::thread agents([&] {
+    transport::Poller poller;
+    poller.add(listener);
+    while (!is_over) {
+      poller.wait(Millis{20});
+      while (std::optional<transport::Received> received = listener.receive()) {
+        const protocol::Envelope envelope = protocol::from_frames(received->frames).value();
+        const Error error = protocol::decode_from_agent(envelope.type, envelope.body).error();
+        const protocol::TypedBody typed =
+            protocol::encode(protocol::ToClient{protocol::Refused{"bad_data", error.message, false}});
+        (void)listener.send(
+            received->peer,
+            protocol::to_frames({{std::string(16, 'i'), 1, envelope.header.session, 0, 0}, typed.type, typed.body}));
+      }
+    }
+  });
+  const Result<protocol::Reply> answered = open(context, "inproc://agents", Millis{3'600'000})->greet();
+  is_over = true;
+  agents.join();
+  ASSERT_FALSE(answered);
+  EXPECT_EQ(answered.error().kind, ErrorKind::usage);
+  EXPECT_NE(answered.error().message.find("listens to agents, not to people"), std::string::npos)
+      << answered.error().message;
+  EXPECT_NE(answered.error().hint.find("escape-agent join TOKEN"), std::string::npos);
 }
 
 TEST(RemoteLink, RepeatsACallUnderItsIdAfterARestart) {

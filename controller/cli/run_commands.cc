@@ -86,7 +86,10 @@ Result<int> converge(Invocation& run, const RunFlags& flags) {
   const bool has_changes = std::ranges::any_of(plan.changes, is_due);
   const int code = has_changes && flags.detailed_exit_code ? changes_exit : 0;
   if (flags.as_json) {
-    print_json(run, list_of(plan.changes));
+    print_json(run, Value::Object{{"plan", plan.id},
+                                  {"environment", flags.environment},
+                                  {"changes", has_changes},
+                                  {"deployments", list_of(plan.changes)}});
     return code;
   }
   Table table({"DEPLOYMENT", "ACTION", "FROM", "TO", "REASON"});
@@ -112,9 +115,20 @@ Result<std::string> deployment_name(const RunFlags& flags) {
   return to_string(application);
 }
 
+/// Its files are needed, and they are not here.
+Error elsewhere(const Submit& submit, const std::string& plan, const std::string& folder) {
+  const std::string from = folder.empty() ? "from the plan of a folder" : "from the folder '" + folder + "'";
+  return {ErrorKind::not_found,
+          "The deployment " + submit.deployment + " of the environment " + submit.environment + " was deployed " +
+              from + ", not from a release, and its plan '" + plan + "' is not here.",
+          "Run this in that folder, or give its plan with --plan FILE.",
+          {}};
+}
+
 /// A job on what a stage holds now: on its agent when a release was deployed, here when this folder's files were.
 Result<int> run_on_recorded(Invocation& run, const RunFlags& flags, Submit submit, const RecordedStage& recorded) {
   if (recorded.is_workspace) {
+    if (!Workspace::has_plan(flags.plan)) return fail(elsewhere(submit, flags.plan, recorded.folder));
     TRYV(run.need_full_program());
     TRY(const Workspace workspace, Workspace::open(flags.plan));
     // The very version that is there: an automatic one may have moved on since.
@@ -194,7 +208,8 @@ void describe_run_converge(Syntax& syntax) {
   syntax.flag("--watch", flags->watches,
               "Go on until Ctrl-C or --timeout, with a line for each change; where the controller converges by itself, "
               "only follow");
-  syntax.flag("--until-done", flags->until_done, "With --watch: until everything is as desired");
+  syntax.flag("--until-done", flags->until_done,
+              "With --watch: until everything is as desired; exit with 124 when that takes longer than --timeout");
   syntax.example("escape run converge -e stage --dry-run");
   syntax.example("escape run converge -e stage --watch --until-done --timeout 10m");
   syntax.action([flags](Invocation& run) { return converge(run, *flags); });

@@ -70,12 +70,26 @@ Result<> take_moment(const std::string& at, protocol::request::ShowDeployment& a
               "Give a number of `escape state history`, 2026-11-29T10:00:00Z, or 2h30m for so long ago.");
 }
 
+/// The present is not what a change that has not been yet will make.
+Result<> check_is_past(Link& link, const protocol::request::ShowDeployment& asked) {
+  if (asked.at == 0) return ok();
+  protocol::request::ListHistory newest{asked.environment, asked.deployment};
+  newest.limit = 1;
+  TRY(const protocol::reply::History history, ask<protocol::reply::History>(link, newest));
+  if (history.changes.empty() || asked.at <= history.changes.front().sequence) return ok();
+  return fail(ErrorKind::not_found,
+              "There is no change " + std::to_string(asked.at) + " of " + asked.deployment + " in " +
+                  asked.environment + ": its newest is " + std::to_string(history.changes.front().sequence) + ".",
+              "`escape state history -d " + asked.deployment + " -e " + asked.environment + "` shows them.");
+}
+
 Result<int> show(Invocation& run, const StateFlags& flags) {
   TRYV(check_environment(flags.environment));
   TRY(const std::string deployment, name_of_deployment(flags));
   protocol::request::ShowDeployment asked{flags.environment, deployment, flags.reveal};
   TRYV(take_moment(flags.at, asked));
   TRY(Link * link, run.link(access_for(flags)));
+  TRYV(check_is_past(*link, asked));
   TRY(const protocol::reply::Deployment shown, ask<protocol::reply::Deployment>(*link, asked));
   print_json(run, shown.deployment);
   return 0;

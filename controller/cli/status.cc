@@ -9,6 +9,7 @@
 #include "controller/cli/job_run.h"
 #include "controller/cli/table.h"
 #include "controller/cli/views.h"
+#include "shared/base/printable.h"
 
 namespace escape::cli {
 namespace {
@@ -78,7 +79,8 @@ std::string status_matrix(const protocol::reply::Deployments& deployments, bool 
   std::string drifts;
   for (const protocol::DeploymentCell& cell : deployments.cells) {
     rows[cell.deployment][cell.environment] = status_cell(cell) + (cell.drift.empty() ? "" : " *");
-    if (!cell.drift.empty()) drifts += "  " + cell.deployment + " in " + cell.environment + ": " + cell.drift + "\n";
+    if (!cell.drift.empty())
+      drifts += "  " + cell.deployment + " in " + cell.environment + ": " + printable(cell.drift) + "\n";
   }
   std::vector<std::string> headers{"DEPLOYMENT"};
   headers.insert(headers.end(), deployments.environments.begin(), deployments.environments.end());

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "shared/base/printable.h"
+
 namespace escape::cli {
 
 std::size_t width_of(std::string_view text) {
@@ -13,6 +15,11 @@ std::size_t width_of(std::string_view text) {
     if (!is_variation_selector) ++width;
   }
   return width;
+}
+
+void Table::add(std::vector<std::string> row) {
+  for (std::string& cell : row) cell = printable(cell);
+  rows_.push_back(std::move(row));
 }
 
 std::string Table::text() const {

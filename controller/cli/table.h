@@ -11,7 +11,8 @@ namespace escape::cli {
 class Table {
  public:
   explicit Table(std::vector<std::string> headers) : headers_(std::move(headers)) {}
-  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  /// Cells are shown on one line, without what a terminal would obey: values and reasons are anybody's.
+  void add(std::vector<std::string> row);
   bool empty() const { return rows_.empty(); }
   std::string text() const;
 

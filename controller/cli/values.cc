@@ -10,20 +10,34 @@
 namespace escape::cli {
 namespace {
 
-Error unreadable(const std::string& path, const Error& why) {
+/// How a kind of values is asked for and written.
+struct Flag {
+  std::string_view name;
+  std::string_view form;
+};
+constexpr Flag values_flag{"-v", "NAME=VALUE"};
+constexpr Flag providers_flag{"-p", "VARIABLE=DEPLOYMENT"};
+
+Error unreadable(const std::string& path, const Error& why, const Flag& flag) {
   const std::string reason = describe(why);
   const bool is_named = reason.find("'" + path + "'") != std::string::npos;
-  return {why.kind, is_named ? "A value of -v: " + reason : "Couldn't read file '" + path + "': " + reason, {}, {}};
+  return {
+      why.kind,
+      is_named ? fmt::format("A value of {}: {}", flag.name, reason) : "Couldn't read file '" + path + "': " + reason,
+      {},
+      {}};
 }
 
 /// `path` is what follows the '@'. The text of a file, which may be many things.
-Result<std::string> read_named(const std::string& path, const std::string& given, const FileReader& read) {
+Result<std::string> read_named(const std::string& path, const std::string& given, const FileReader& read,
+                               const Flag& flag) {
   constexpr const char* how_to_write_at = "To give a value that begins with '@', write it twice: NAME=@@text";
   if (path.empty()) {
-    return fail(ErrorKind::usage, fmt::format("The value '-v {}' names no file after '@'.", given), how_to_write_at);
+    return fail(ErrorKind::usage, fmt::format("The value '{} {}' names no file after '@'.", flag.name, given),
+                how_to_write_at);
   }
   Result<std::string> text = read(path);
-  if (!text) return fail(unreadable(path, text.error()).hinted(how_to_write_at));
+  if (!text) return fail(unreadable(path, text.error(), flag).hinted(how_to_write_at));
   if (!is_valid_utf8(text.value())) {
     return fail(ErrorKind::bad_data, fmt::format("The file '{}' is not text (UTF-8), which a value must be.", path),
                 "Give it as base64, or put the file into the package.");
@@ -31,8 +45,8 @@ Result<std::string> read_named(const std::string& path, const std::string& given
   return text;
 }
 
-Result<> add_file(const std::string& path, const FileReader& read, Value::Object& to) {
-  TRY(const std::string text, read_named(path, "@" + path, read));
+Result<> add_file(const std::string& path, const FileReader& read, const Flag& flag, Value::Object& to) {
+  TRY(const std::string text, read_named(path, "@" + path, read, flag));
   Result<plan::Document> document = plan::parse_document(text);
   if (!document) {
     return fail(ErrorKind::bad_data, "Couldn't read file '" + path + "' into JSON map: " + describe(document.error()),
@@ -54,33 +68,42 @@ Result<> add_file(const std::string& path, const FileReader& read, Value::Object
   return ok();
 }
 
-}  // namespace
-
-Result<Value::Object> parse_values(const std::vector<std::string>& given, const FileReader& read) {
+Result<Value::Object> parse_for(const Flag& flag, const std::vector<std::string>& given, const FileReader& read) {
   Value::Object values;
   for (const std::string& text : given) {
     if (text.starts_with("@")) {
-      TRYV(add_file(text.substr(1), read, values));
+      TRYV(add_file(text.substr(1), read, flag, values));
       continue;
     }
     const std::size_t equals = text.find('=');
     const std::string name = text.substr(0, equals);
     std::string value = equals == std::string::npos ? "" : text.substr(equals + 1);
     if (name.empty()) {
-      return fail(ErrorKind::usage, "The value '-v " + text + "' has no name.", "Write it as -v NAME=VALUE.");
+      return fail(ErrorKind::usage, fmt::format("The value '{} {}' has no name.", flag.name, text),
+                  fmt::format("Write it as {} {}.", flag.name, flag.form));
     }
     if (value.starts_with("@@")) {
       value.erase(0, 1);
     } else if (value.starts_with("@")) {
-      TRY(value, read_named(value.substr(1), text, read));
+      TRY(value, read_named(value.substr(1), text, read, flag));
     }
     values.set(name, std::move(value));
   }
   return values;
 }
 
+Result<std::string> read_whole(const std::string& path) { return io::read_file(path); }
+
+}  // namespace
+
+Result<Value::Object> parse_values(const std::vector<std::string>& given, const FileReader& read) {
+  return parse_for(values_flag, given, read);
+}
+
+Result<Value::Object> parse_values(const std::vector<std::string>& given) { return parse_values(given, read_whole); }
+
 Result<std::map<std::string, std::string>> parse_providers(const std::vector<std::string>& given) {
-  TRY(const Value::Object values, parse_values(given));
+  TRY(const Value::Object values, parse_for(providers_flag, given, read_whole));
   std::map<std::string, std::string> providers;
   for (const auto& [variable, value] : values) {
     if (!value.as_string()) {
@@ -88,13 +111,13 @@ Result<std::map<std::string, std::string>> parse_providers(const std::vector<std
                   "Expecting a string value for extra provider '" + variable + "' got " + codec::to_json(value),
                   "Give the name of a deployment: -p " + variable + "=NAME");
     }
+    if (value.as_string()->empty()) {
+      return fail(ErrorKind::usage, "The provider '-p " + variable + "' names no deployment.",
+                  "Give the name of a deployment: -p " + variable + "=NAME");
+    }
     providers[variable] = *value.as_string();
   }
   return providers;
-}
-
-Result<Value::Object> parse_values(const std::vector<std::string>& given) {
-  return parse_values(given, [](const std::string& path) { return io::read_file(path); });
 }
 
 }  // namespace escape::cli

@@ -144,6 +144,29 @@ TEST(ApplyFile, ErrorsNameFileAndLine) {
   EXPECT_EQ(apply("[]", "stage"), "stage.yml: line 1: expected a map with 'deployments', got a list");
 }
 
+TEST(Providers, SayWhatIsWrongOfTheirOwnFlag) {
+  const auto providers = [](const std::vector<std::string>& given) {
+    const Result<std::map<std::string, std::string>> parsed = parse_providers(given);
+    return parsed ? "" : parsed.error().message + " " + parsed.error().hint;
+  };
+  EXPECT_EQ(providers({"=foo"}), "The value '-p =foo' has no name. Write it as -p VARIABLE=DEPLOYMENT.");
+  const std::string nameless = "The provider '-p k8s' names no deployment. Give the name of a deployment: -p k8s=NAME";
+  EXPECT_EQ(providers({"k8s"}), nameless);
+  EXPECT_EQ(providers({"k8s="}), nameless);
+  EXPECT_EQ(providers({"k8s=@"}).substr(0, 47), "The value '-p k8s=@' names no file after '@'. T");
+  EXPECT_EQ(parse_providers({"k8s=shop/k8s"}).value().at("k8s"), "shop/k8s");
+}
+
+TEST(ApplyFile, AnEmptyFileHasALineToo) {
+  EXPECT_EQ(apply("", "stage"), "stage.yml: line 1: expected a map with 'deployments', got nothing");
+}
+
+TEST(Table, ShowsNothingThatATerminalObeys) {
+  Table table({"A", "B"});
+  table.add({"two\nlines", "\x1b[2Jx"});
+  EXPECT_EQ(table.text(), "A          B\ntwo?lines  ?[2Jx\n");
+}
+
 TEST(Table, AlignsByCharactersAndEndsLinesClean) {
   Table table({"A", "BB", "C"});
   table.add({"✔️ x", "1", ""});

@@ -320,6 +320,21 @@ TEST(RunSmoke, TestsWhatIsThereWhereItIs) {
   EXPECT_EQ(unreleased.story, (std::vector<std::string>{"smoke dev quickstart/hello-world-v0.0.3"}));
 }
 
+TEST(RunDestroy, SaysFromWhichFolderItWasDeployed) {
+  WorkspaceCli cli;
+  const auto refused = [&](const std::string& agent) {
+    record(cli, agent);
+    EXPECT_EQ(cli.run({"run", "destroy", "-d", "quickstart/hello-world", "--plan", cli.folder + "/none.yml"}), 1);
+    EXPECT_TRUE(cli.story.empty());
+    return cli.console.told;
+  };
+  EXPECT_EQ(refused("workspace:me:/srv/hello"),
+            "Error: The deployment quickstart/hello-world of the environment dev was deployed from the folder "
+            "'/srv/hello', not from a release, and its plan '" +
+                cli.folder + "/none.yml' is not here.\nRun this in that folder, or give its plan with --plan FILE.\n");
+  EXPECT_NE(refused("workspace:me").find("was deployed from the plan of a folder, not from"), std::string::npos);
+}
+
 TEST(RunDestroy, DestroysTheStagesThatAreThere) {
   WorkspaceCli cli;
   record(cli, "stage-1");

@@ -1,8 +1,10 @@
 #include "controller/embedded/workspace_controller.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <fstream>
 #include <mutex>
@@ -176,12 +178,21 @@ void catch_up(cli::Link& link, const std::vector<JobId>& jobs) {
   }
 }
 
+/// A folder that may not be looked into is not one where nothing is.
+Result<bool> has_state(const std::string& folder) {
+  struct stat status{};
+  if (::stat(folder.c_str(), &status) == 0) return true;
+  if (errno == ENOENT) return false;
+  return fail(io::file_error("read the state in", folder, errno));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<cli::Link>> read_workspace(WorkspaceOptions options) {
   const std::string folder = io::join_path(state_folder(options.folder), "db");
   std::unique_ptr<store::Database> database = store::make_memory_database();
-  if (io::exists(folder)) {
+  TRY(const bool is_there, has_state(folder));
+  if (is_there) {
     Result<io::FileLock> lock = io::FileLock::try_exclusive(lock_file(options.folder));
     const std::string key_file = controller::key_file_of(state_folder(options.folder), {});
     TRY(database, store::open_rocksdb(folder, store::Access::read_only, key_file));

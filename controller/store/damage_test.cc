@@ -145,6 +145,8 @@ TEST(Damage, ALogThatLostItsEndIsFoundByWhatWasNoted) {
   fs::resize_file(newest, fs::file_size(newest) - 10);
   const Found found = look_at(folder, Access::read_write);
   EXPECT_NE(found.refusal.find("its end is lost"), std::string::npos) << found.refusal;
+  const Found read = look_at(folder, Access::read_only);
+  EXPECT_NE(read.refusal.find("its end is lost"), std::string::npos) << "whoever only reads is told as well";
   fs::remove(folder + "/progress");
   EXPECT_EQ(look_at(folder, Access::read_write).missing, 4) << "without the note it looks like a torn end";
 }

@@ -36,14 +36,22 @@ Result<> write_progress(const std::string& folder, std::uint64_t sequence) {
   return ok();
 }
 
-Result<> check_progress(const std::string& folder, std::uint64_t sequence) {
+std::uint64_t read_progress(const std::string& folder) {
+  std::uint64_t sequence = 0;
   const Result<std::string> line = io::read_file(progress_file(folder));
-  if (!line || line.value().size() < 2 * sizeof sequence) return ok();
+  if (!line || line.value().size() < 2 * sizeof sequence) return 0;
   const std::optional<std::uint64_t> noted = parse_u64(from_hex(line.value().substr(0, 2 * sizeof sequence)));
-  const bool is_whole = noted && line.value() == progress_line(*noted);
-  if (!is_whole || *noted <= sequence) return ok();
+  return noted && line.value() == progress_line(*noted) ? *noted : 0;
+}
+
+Result<> check_progress(const std::string& folder, std::uint64_t sequence) {
+  return check_progress(folder, sequence, read_progress(folder));
+}
+
+Result<> check_progress(const std::string& folder, std::uint64_t sequence, std::uint64_t noted) {
+  if (noted <= sequence) return ok();
   Error error = damaged_log(folder, "its end is lost (it ends at " + std::to_string(sequence) + ", and " +
-                                        std::to_string(*noted) + " was on the disk)");
+                                        std::to_string(noted) + " was on the disk)");
   error.hint += " To go on without what is lost, remove the file '" + progress_file(folder) + "'.";
   return fail(std::move(error));
 }

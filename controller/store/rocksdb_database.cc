@@ -376,7 +376,12 @@ Result<Shared> open_reader(const std::string& folder, bool is_alone = false) {
     if (!contents.has_current) {
       return fail(ErrorKind::not_found, "There is no database in '" + folder + "'");
     }
+    const std::uint64_t noted = read_progress(folder);  // before opening: the writer goes on noting
     Result<Shared> open = open_once(folder, {Access::read_only, is_alone}, contents);
+    if (open) {
+      Result<> checked = check_progress(folder, open.value()->db->GetLatestSequenceNumber(), noted);
+      if (!checked) open = fail(std::move(checked).error());
+    }
     const bool may_pass = !is_alone && !open && open.error().kind == ErrorKind::storage;
     if (!may_pass || attempt == read_only_attempts) return open;
   }

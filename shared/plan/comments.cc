@@ -175,6 +175,7 @@ class Attacher {
     } else {
       notes_of(next).head.assign(blank.base(), lines.end());
       comments_.head.assign(lines.begin(), blank.base());
+      if (comments_.head.empty()) comments_.at_the_top = notes_of(next).head.size();
     }
     drop_blanks_after(comments_.head);
   }

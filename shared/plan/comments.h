@@ -25,6 +25,8 @@ struct Notes {
 struct Comments {
   std::vector<std::string> head{};
   std::vector<std::string> foot{};
+  /// So many lines of the first key's head begin the text: they may as well tell of all of it.
+  std::size_t at_the_top = 0;
   std::map<const Node*, Notes> notes{};  ///< by key or element
 
   const Notes& of(const Node& key_or_element) const;

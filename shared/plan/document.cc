@@ -22,7 +22,9 @@ Document document_of(const yaml::Node& node) {
       document.kind = Document::Kind::map;
       for (std::size_t i = 0; i < node.keys.size(); ++i) {
         document.members.emplace_back(node.keys[i].text, document_of(node.items[i]));
-        if (document.members.back().second.line == 0) document.members.back().second.line = node.keys[i].line;
+        Document& member = document.members.back().second;
+        member.key_line = node.keys[i].line;
+        if (member.line == 0) member.line = member.key_line;
       }
       break;
   }
@@ -62,7 +64,9 @@ Value Document::to_written_value() const {
 
 Result<Document> parse_document(std::string_view text) {
   TRY(yaml::Node root, yaml::read(text, yaml::Aliases::refused));
-  return document_of(root);
+  Document document = document_of(root);
+  if (document.line == 0) document.line = 1;  // an empty text
+  return document;
 }
 
 }  // namespace escape::plan

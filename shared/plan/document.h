@@ -13,8 +13,9 @@ namespace escape::plan {
 /// A YAML or JSON document as people write it, with the line of every part. Strict: duplicate keys, aliases, non-text
 /// keys and a second document are refused.
 struct Document {
-  Value value{};  ///< a scalar: typed as YAML 1.2's core words say; unused for lists and maps
-  int line = 0;   ///< 1 is the first
+  Value value{};     ///< a scalar: typed as YAML 1.2's core words say; unused for lists and maps
+  int line = 0;      ///< 1 is the first
+  int key_line = 0;  ///< of the key, when it is a member of a map
   enum class Kind { scalar, list, map } kind = Kind::scalar;
   std::vector<Document> items{};                            ///< of a list
   std::vector<std::pair<std::string, Document>> members{};  ///< of a map, in the order of the file

@@ -155,7 +155,23 @@ const Node* find(const Node& root, std::string_view field, const Node** value) {
   return &*key;
 }
 
-std::string write_full(const Node& root, const Comments& comments) {
+/// What stands at the head of the file stays there, also when the field below it moves down.
+void keep_head(const Node& root, Comments& comments) {
+  const Node* first_written = nullptr;
+  for (const PlanField& field : plan_fields()) {
+    const Node* value = nullptr;
+    first_written = find(root, field.name, &value);
+    if (first_written || !field.is_optional) break;
+  }
+  if (root.keys.empty() || first_written == &root.keys.front()) return;
+  std::vector<std::string>& of_first = comments.notes[&root.keys.front()].head;
+  const auto end = of_first.begin() + static_cast<std::ptrdiff_t>(comments.at_the_top);
+  comments.head.insert(comments.head.end(), of_first.begin(), end);
+  of_first.erase(of_first.begin(), end);
+}
+
+std::string write_full(const Node& root, Comments comments) {
+  keep_head(root, comments);
   Writer writer(comments);
   writer.lines(comments.head, 0);
   bool is_first = comments.head.empty();

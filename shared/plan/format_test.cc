@@ -173,8 +173,10 @@ TEST(Format, ValuesInOneForm) {
 TEST(Format, CommentsStayWhereTheyBelong) {
   const std::vector<Case> cases{
       {"before and behind", "# why\nname: a # what\nversion: 1 # 2\n", "# why\nname: a # what\n\nversion: 1 # 2\n"},
-      {"they move with their field", "# of build\nbuild: x # here\n# of name\nname: a\n",
-       "# of name\nname: a\n\n# of build\nbuild: x # here\n"},
+      {"they move with their field", "test: y\n# of build\nbuild: x # here\n# of name\nname: a\n",
+       "# of name\nname: a\n\n# of build\nbuild: x # here\n\ntest: y\n"},
+      {"the top stays at the top", "# The shop\n# of team web\nversion: 1\nname: a\n",
+       "# The shop\n# of team web\n\nname: a\n\nversion: 1\n"},
       {"of the file, at both ends", "# License\n\n# of build\nbuild: x\nname: a\n\n# vim: ft=yaml\n",
        "# License\n\nname: a\n\n# of build\nbuild: x\n\n# vim: ft=yaml\n"},
       {"in lists", "inputs: # all\n# first\n- a # A\n# second\n- id: b # B\n  # third\n  default: c\n# d\n\nname: x\n",
@@ -189,7 +191,7 @@ TEST(Format, CommentsStayWhereTheyBelong) {
       {"within brackets", "includes: [ # list\n  a, # A\n  # before b\n  b\n  # end\n] # all\n",
        "# all\nincludes: # list\n- a # A\n# before b\n- b\n# end\n"},
       {"of an empty list", "provides: [\n  # none yet\n]\n", "# none yet\n"},
-      {"of an empty field", "# soon\nbuild: # nothing\nname: x\n", "name: x\n\n# soon\nbuild: \"\" # nothing\n"},
+      {"of an empty field", "# soon\nbuild: # nothing\nname: x\n", "# soon\n\nname: x\n\nbuild: \"\" # nothing\n"},
       {"of an element that is nothing", "includes:\n- a\n# none\n-  # here\n- b\n",
        "includes:\n- a\n# none\n- null # here\n- b\n"},
       {"at the head of a block", "build: | # script\n  # of the script\n  x\n# after\n\nname: a\n",

@@ -281,6 +281,13 @@ class Commands : public ::testing::Test {
   std::string workspace() const { return folder_ + "/workspace"; }
   Ran run(std::vector<std::string> command) {
     command.insert(command.begin(), program("escape"));
+    return run_program(std::move(command));
+  }
+  /// `escape` is the program.
+  Ran shell(const std::string& line) {
+    return run_program({"bash", "-c", "escape() { " + program("escape") + " \"$@\"; }; " + line});
+  }
+  Ran run_program(const std::vector<std::string>& command) {
     const std::string name = folder_ + "/command-" + std::to_string(++commands_);
     Process process(command,
                     {.folder = workspace(),
@@ -397,6 +404,22 @@ TEST(CommandsOfAController, ATagIsAnEvent) {
     ++count;
   }
   EXPECT_EQ(count, 2u) << "a tag that stays where it is tells nothing:\n" << events;
+}
+
+/// Into what is full or closed: no command says that all is well.
+TEST_F(Commands, OutputIsWholeOrTheCommandFails) {
+  for (const std::string command : {"state export", "plan preview", "inventory query", "completion bash", "help"}) {
+    for (const std::string target : {">/dev/full", ">&-"}) {
+      SCOPED_TRACE(command + target);
+      const Ran ran = shell("escape " + command + target);
+      EXPECT_EQ(ran.exit_status, 74) << ran.all();
+      EXPECT_TRUE(ran.err.starts_with("Error: Couldn't write the output, which is not whole: ")) << ran.err;
+    }
+  }
+  // A reader that has left, and SIGPIPE ignored as some tools do: the status is that of a command that ended of it.
+  const Ran left = shell("exec 3> >(:); wait $!; trap '' PIPE; escape help >&3; echo $?");
+  EXPECT_EQ(left.out, "141\n") << left.all();
+  EXPECT_EQ(left.err, "");
 }
 
 /// Of the commands that `help` lists each has a row that goes well and one that does not.

@@ -191,6 +191,29 @@ TEST_F(Embedded, LooksAtAJobLeaveNoTraceInItsLog) {
   EXPECT_EQ(count_lines(folder_ + "/runs"), 1);
 }
 
+/// "Nothing is deployed" is said only where nothing is.
+TEST_F(Embedded, StateThatCannotBeReadIsNotNothing) {
+  EXPECT_EQ(run({"status"}).exit_status, 0) << "no state yet";
+  write_plan();
+  ASSERT_EQ(run({"run", "deploy", "-e", "stage"}).exit_status, 0);
+  for (const auto& entry : fs::directory_iterator(workspace() + "/.escape/state/db")) {
+    if (entry.path().extension() == ".log") fs::resize_file(entry.path(), 0);
+  }
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"status"}, {"state", "export"}, {"run", "deploy", "-e", "stage"}}) {
+    const Ran damaged = run(command);
+    EXPECT_NE(damaged.exit_status, 0) << damaged.all();
+    EXPECT_EQ(damaged.out, "");
+    EXPECT_TRUE(has(damaged.err, "damaged")) << damaged.err;
+  }
+  // Something that is no folder: like one without the right to look into it, which root has everywhere.
+  fs::remove_all(workspace() + "/.escape/state");
+  write_text(workspace() + "/.escape/state", "");
+  const Ran unreadable = run({"status"});
+  EXPECT_NE(unreadable.exit_status, 0) << unreadable.all();
+  EXPECT_TRUE(has(unreadable.err, "cannot read the state in")) << unreadable.err;
+}
+
 TEST_F(Embedded, AKilledCommandIsContinuedByTheNext) {
   write_plan();
   write_text(workspace() + "/deploy.sh",
