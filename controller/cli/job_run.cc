@@ -90,8 +90,10 @@ int exit_code_of(const protocol::JobView& job) {
     case protocol::JobOutcome::interrupted:
       return exit_code(ErrorKind::unknown);
     case protocol::JobOutcome::failed:
-      // A host that did not answer: 69 says that the controller is out of reach.
-      if (job.error_kind == kind_name(ErrorKind::unreachable)) return exit_code(ErrorKind::unknown);
+      // A host that did not answer. A job that has no tasks yet has asked the inventory only.
+      if (job.error_kind == kind_name(ErrorKind::unreachable) && !job.tasks.empty()) {
+        return exit_code(ErrorKind::unknown);
+      }
       return exit_code(job.error_kind.empty() ? ErrorKind::failed : kind_from_name(job.error_kind));
     case protocol::JobOutcome::none:
       break;

@@ -205,6 +205,15 @@ TEST(Deploy, TheExitCodeAndMessageComeFromTheJobOnce) {
   EXPECT_EQ(cli.console.told, "Deploy: Error: exit status 1\nLook at `escape agents list`.\n");
 }
 
+TEST(Deploy, AHostThatDoesNotAnswerIsToldFromAnInventory) {
+  Cli cli;
+  cli.controller.end.outcome = protocol::JobOutcome::failed;
+  cli.controller.end.error_kind = "unreachable";
+  EXPECT_EQ(cli.run({"run", "deploy", "aa-v1"}), 69) << "it never came to a step";
+  cli.controller.end.tasks.emplace_back();
+  EXPECT_EQ(cli.run({"run", "deploy", "aa-v1"}), 4);
+}
+
 TEST(Deploy, WhatTheControllerRefusesIsPrintedWithItsExitCode) {
   Cli cli;
   cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {

@@ -343,7 +343,7 @@ void Core::Impl::wait_for_agent(TaskId id) {
   timers.set({TimerKind::notice, {}, id}, now.steady + std::min<Micros>(quiet_wait, settings.agent_wait / 2));
 }
 
-/// Who is waited for: "agent web1, last seen 3m ago".
+/// Who is waited for: "agent web1, last seen at 2026-11-29T10:00:00Z". It is read later, when "a minute ago" is wrong.
 std::string Core::Impl::describe_wait(const Job& job, const Task& task) const {
   if (task.agent.empty() || task.agent.starts_with(workspace_prefix)) {
     return fmt::format("the command that works in {}", job.workspace);
@@ -353,8 +353,7 @@ std::string Core::Impl::describe_wait(const Job& job, const Task& task) const {
     return fmt::format("agent {}, whose key two hosts use", task.agent);
   }
   const Timestamp seen = last_seen(task.agent);
-  const std::string ago = seen.is_set() ? ", last seen " + to_short_text(now.wall - seen) + " ago" : ", never seen yet";
-  return fmt::format("agent {}{}", task.agent, ago);
+  return fmt::format("agent {}, {}", task.agent, seen.is_set() ? "last seen at " + to_rfc3339(seen) : "never seen yet");
 }
 
 void Core::Impl::give_notice(TaskId id) {

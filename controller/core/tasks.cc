@@ -251,7 +251,7 @@ Error Core::Impl::failure_of(const Task& task) const {
         return {
             ErrorKind::cancelled, fmt::format("Cancelled by {} before step {}.", job.cancelled_by, task.step), {}, {}};
       }
-      return {ErrorKind::failed, where + " was not started" + because, "Nothing of it has run: run the job again.", {}};
+      return {ErrorKind::failed, where + " was not started" + because, "Nothing of it has run.", {}};
     case TaskOutcome::interrupted:
       return {ErrorKind::unknown,
               where + " was interrupted, and nobody knows how far it got" + because,
