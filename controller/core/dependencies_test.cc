@@ -85,6 +85,12 @@ TEST_F(DependenciesTest, values_of_the_environment_and_of_every_level_reach_it) 
   h.deploy("qq/app-v1.0");
   EXPECT_EQ(offer_of("qq/app:db").variables.at("INPUT_name"), "from-environment");
   EXPECT_EQ(offer_of("qq/app:db").variables.at("INPUT_size"), "from-environment") << "what its parent has, is mapped";
+  apply.deployments = {{"qq/app", "qq/app-v1.0", Value::Object{{"size", "from-deployment"}}}};
+  h.ask(apply);
+  agent->offers.clear();
+  h.deploy("qq/app-v1.0");
+  EXPECT_EQ(offer_of("qq/app").variables.at("INPUT_size"), "from-deployment");
+  EXPECT_EQ(offer_of("qq/app:db").variables.at("INPUT_size"), "from-deployment") << "never two values for one name";
 }
 
 TEST_F(DependenciesTest, what_its_parent_keeps_secret_is_masked_for_it_too) {
