@@ -228,6 +228,19 @@ TEST(Promote, ShowsAsksAndSubmitsWhatWasShown) {
   EXPECT_EQ(submit->expected_sha256, "abc");
 }
 
+TEST(Promote, ADowngradeIsToldBeforeAnybodyAgrees) {
+  PromoteCli cli;
+  cli.promotion.target_release = "quickstart/hello-world-v0.0.3";
+  cli.promotion.is_downgrade = true;
+  cli.console.typed = {"n"};
+  EXPECT_EQ(cli.promote(), 0);
+  EXPECT_NE(cli.console.told.find("This is a downgrade: quickstart/hello-world-v0.0.3 is newer than "
+                                  "quickstart/hello-world-v0.0.1."),
+            std::string::npos)
+      << cli.console.told;
+  EXPECT_FALSE(cli.controller.last<request::Submit>());
+}
+
 TEST(Promote, NoMeansNothingHappens) {
   PromoteCli cli;
   cli.console.typed = {"perhaps", "n"};
