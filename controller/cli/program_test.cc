@@ -135,6 +135,22 @@ TEST(State, SetSaysWhatIsDesiredOfOneDeployment) {
   EXPECT_EQ(cli.run({"state", "set", "-d", "db", "pp/db-v"}), 65) << cli.console.told;
 }
 
+TEST(State, ProvidersAreThoseThatAreUp) {
+  Cli cli;
+  cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {
+    Value::Object deployments;
+    for (const char* status : {"ok", "test_failure", "empty", "failure", "destroy_failure", "destroy_pending",
+                               "running_main_destroy_step", "destroy_and_delete_pending"}) {
+      const Value::Object deploy{{"provides", Value::List{"kube"}}, {"status", Value::Object{{"status", status}}}};
+      deployments.set(std::string("in-") + status, Value::Object{{"stages", Value::Object{{"deploy", deploy}}}});
+    }
+    const Value::Object stage{{"deployments", deployments}};
+    return protocol::Reply(reply::State{Value::Object{{"environments", Value::Object{{"stage", stage}}}}});
+  };
+  EXPECT_EQ(cli.run({"state", "show-providers", "-e", "stage"}), 0) << cli.console.told;
+  EXPECT_EQ(cli.console.printed, "kube:\n\tin-ok, in-test_failure\n");
+}
+
 TEST(State, RequestAsksForWhatTheNextConvergeDoes) {
   Cli cli;
   cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {

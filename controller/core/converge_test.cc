@@ -109,9 +109,11 @@ TEST_F(ConvergeTest, one_failure_does_not_stop_the_others_and_is_put_off) {
   const JobId early = converge();
   EXPECT_THAT(h.log_texts(early), Contains("Converge: Skipping deployment one; will be retried in " + first + "."));
   h.tick(3s);
+  agent->output = "another reason\n";
   const JobId due = converge();
   EXPECT_THAT(h.log_texts(due), Contains("Converge: Retrying deployment of pp/aa-v1 in deployment one."));
   EXPECT_EQ(h.stage("one").status.tried, 2);
+  EXPECT_THAT(h.stage("one").status.data, HasSubstr("another reason"));
   EXPECT_THAT(h.log_texts(due), Contains(HasSubstr("Converge: Marking deployment one to retry in ")));
   EXPECT_GT(h.stage("one").status.try_again_at - h.now.wall, Micros(5'500ms));
   agent->outcome = TaskOutcome::ok;

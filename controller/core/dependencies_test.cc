@@ -153,6 +153,15 @@ TEST_F(DependenciesTest, two_versions_of_one_package_are_two_deployments) {
   EXPECT_EQ(offer_of("qq/app:two").package.release, "qq/db-v2.0");
 }
 
+TEST_F(DependenciesTest, one_stands_under_the_name_that_it_is_given) {
+  h.releases["qq/app-v1.0"].metadata.depends[1].deployment_name = "store";
+  const JobId job = h.deploy("qq/app-v1.0");
+  ASSERT_EQ(h.job(job).outcome, JobOutcome::ok) << h.job(job).message;
+  EXPECT_THAT(steps(), ElementsAre("qq/app:store deploy", "qq/app:cache deploy", "qq/app deploy"));
+  EXPECT_EQ(offer_of("qq/app").variables.at("INPUT_url"), "unnamed:5432") << "expressions name it by its variable";
+  EXPECT_FALSE(h.state().deployments.contains({"stage", "qq/app:db"}));
+}
+
 TEST_F(DependenciesTest, what_cannot_be_ordered_or_named_is_refused_without_a_trace) {
   release::Metadata& app = h.releases["qq/app-v1.0"].metadata;
   app.depends[1].deploy_mapping.set("name", "$cache.deployment");
