@@ -33,12 +33,24 @@ TEST_F(Supervisor, WhatWasToldBeforeIsTheHeadOfTheOutput) {
   EXPECT_EQ(result.output_bytes, output().size());
 }
 
-TEST_F(Supervisor, LosesNothingOfALongLineWithoutNewline) {
-  run("head -c 10000000 /dev/zero | tr '\\0' x; printf end");
+TEST_F(Supervisor, LosesNothingOfALongLineNorOfWhatFollows) {
+  run("head -c 10000000 /dev/zero | tr '\\0' x; printf 'end\\nand more\\nwithout newline'");
   const std::string text = output();
-  ASSERT_EQ(text.size(), 10'000'003u);
+  const std::string rest = "end\nand more\nwithout newline";
+  ASSERT_EQ(text.size(), 10'000'000u + rest.size());
   EXPECT_EQ(text.find_first_not_of('x'), 10'000'000u);
-  EXPECT_EQ(result.output_bytes, 10'000'003u);
+  EXPECT_EQ(text.substr(10'000'000), rest);
+  EXPECT_EQ(result.output_bytes, text.size());
+}
+
+// Its end comes while the last lines are still on their way.
+TEST_F(Supervisor, LosesNothingOfManyScriptsThatEndAtOnce) {
+  for (int i = 0; i < 50; ++i) {
+    run("echo 1; echo 2; echo 3; echo 4; echo 5");
+    ASSERT_EQ(output(), "1\n2\n3\n4\n5\n") << i;
+    TearDown();
+    SetUp();
+  }
 }
 
 TEST_F(Supervisor, TellsExitStatusAndSignal) {

@@ -160,6 +160,22 @@ TEST(State, SetSaysWhatIsDesiredOfOneDeployment) {
   EXPECT_EQ(cli.run({"state", "set", "-d", "db", "pp/db-v"}), 65) << cli.console.told;
 }
 
+TEST(State, ProvidersAreThoseThatAreUp) {
+  Cli cli;
+  cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {
+    Value::Object deployments;
+    for (const char* status : {"ok", "test_failure", "empty", "failure", "destroy_failure", "destroy_pending",
+                               "running_main_destroy_step", "destroy_and_delete_pending"}) {
+      const Value::Object deploy{{"provides", Value::List{"kube"}}, {"status", Value::Object{{"status", status}}}};
+      deployments.set(std::string("in-") + status, Value::Object{{"stages", Value::Object{{"deploy", deploy}}}});
+    }
+    const Value::Object stage{{"deployments", deployments}};
+    return protocol::Reply(reply::State{Value::Object{{"environments", Value::Object{{"stage", stage}}}}});
+  };
+  EXPECT_EQ(cli.run({"state", "show-providers", "-e", "stage"}), 0) << cli.console.told;
+  EXPECT_EQ(cli.console.printed, "kube:\n\tin-ok, in-test_failure\n");
+}
+
 TEST(State, RequestAsksForWhatTheNextConvergeDoes) {
   Cli cli;
   cli.controller.answer = [](const protocol::Request&) -> Result<protocol::Reply> {
@@ -260,6 +276,19 @@ TEST(Promote, ShowsAsksAndSubmitsWhatWasShown) {
   EXPECT_EQ(submit->environment, "live");
   EXPECT_EQ(submit->from_environment, "stage");
   EXPECT_EQ(submit->expected_sha256, "abc");
+}
+
+TEST(Promote, ADowngradeIsToldBeforeAnybodyAgrees) {
+  PromoteCli cli;
+  cli.promotion.target_release = "quickstart/hello-world-v0.0.3";
+  cli.promotion.is_downgrade = true;
+  cli.console.typed = {"n"};
+  EXPECT_EQ(cli.promote(), 0);
+  EXPECT_NE(cli.console.told.find("This is a downgrade: quickstart/hello-world-v0.0.3 is newer than "
+                                  "quickstart/hello-world-v0.0.1."),
+            std::string::npos)
+      << cli.console.told;
+  EXPECT_FALSE(cli.controller.last<request::Submit>());
 }
 
 TEST(Promote, NoMeansNothingHappens) {

@@ -274,6 +274,23 @@ TEST(RunRelease, ATagThatCouldNotBePushedIsPushedByTheNextRun) {
   EXPECT_EQ(run_git(cli.remote, {"tag"}).value(), hello8 + "\n");
 }
 
+TEST(PlanPreview, TellsTheCommitAlsoWithoutARemoteAndNoPassword) {
+  GitCli cli;
+  const auto preview = [&] {
+    cli.console.printed.clear();
+    EXPECT_EQ(cli.run({"plan", "preview", "--plan", cli.plan}), 0) << cli.console.told;
+    return codec::parse_release_json(cli.console.printed).value();
+  };
+  cli.git({"remote", "set-url", "origin", "https://ann:secret@example.org/x.git"});
+  EXPECT_EQ(preview().repository, "https://example.org/x.git");
+  cli.git({"remote", "remove", "origin"});
+  const release::Metadata metadata = preview();
+  EXPECT_EQ(metadata.repository, "");
+  EXPECT_EQ(metadata.revision_message, "Something");
+  EXPECT_EQ(metadata.revision_author, "Ann <ann@example.org>");
+  EXPECT_EQ(metadata.git_revision + "\n", cli.git({"rev-parse", "HEAD"}));
+}
+
 TEST(RunDeploy, WithoutAReleaseDeploysThisFolder) {
   WorkspaceCli cli;
   EXPECT_EQ(cli.run({"run", "deploy", "--plan", cli.plan, "-e", "dev"}), 0) << cli.console.told;

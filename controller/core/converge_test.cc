@@ -109,9 +109,11 @@ TEST_F(ConvergeTest, one_failure_does_not_stop_the_others_and_is_put_off) {
   const JobId early = converge();
   EXPECT_THAT(h.log_texts(early), Contains("Converge: Skipping deployment one; will be retried in " + first + "."));
   h.tick(3s);
+  agent->output = "another reason\n";
   const JobId due = converge();
   EXPECT_THAT(h.log_texts(due), Contains("Converge: Retrying deployment of pp/aa-v1 in deployment one."));
   EXPECT_EQ(h.stage("one").status.tried, 2);
+  EXPECT_THAT(h.stage("one").status.data, HasSubstr("another reason"));
   EXPECT_THAT(h.log_texts(due), Contains(HasSubstr("Converge: Marking deployment one to retry in ")));
   EXPECT_GT(h.stage("one").status.try_again_at - h.now.wall, Micros(5'500ms));
   agent->outcome = TaskOutcome::ok;
@@ -227,6 +229,34 @@ TEST_F(ConvergeTest, consumers_come_after_their_providers_and_are_destroyed_befo
   EXPECT_EQ(h.job(job).outcome, JobOutcome::ok) << h.job(job).message;
   EXPECT_EQ(h.stage("aa").calculated_inputs, (Value::Object{{"from", "bb"}}));
   EXPECT_EQ(h.job(converge()).children.size(), 0u) << "as desired";
+}
+
+TEST_F(ConvergeTest, a_provider_below_another_comes_with_that_one) {
+  h.releases["pp/cc-v1"].metadata.provides = {"kube"};
+  h.releases["pp/bb-v1"].metadata.depends = {{.release_id = "pp/cc-v1", .variable = "own"}};
+  h.releases["pp/aa-v1"].metadata.consumes = {{.name = "kube", .variable = "kube"}};
+  h.deploy("pp/bb-v1");
+  Submit asked;
+  asked.environment = "stage";
+  asked.release = "pp/aa-v1";
+  asked.deployment = "aa";
+  asked.providers = {{"kube", "pp/bb:own"}};
+  ASSERT_EQ(h.job(h.submit(asked)).outcome, JobOutcome::ok);
+  agent->offers.clear();
+  agent->finishes_at_once = false;
+  apply({{"aa", "pp/aa-v1"}, {"pp/bb", "pp/bb-v1"}});
+  const JobId job = converge(true);
+  const auto offered = [&] {
+    std::vector<std::string> names;
+    for (const protocol::Offer& offer : agent->offers) names.push_back(offer.deployment);
+    return names;
+  };
+  EXPECT_EQ(offered(), (std::vector<std::string>{"pp/bb:own"})) << "the consumer waits for the whole";
+  for (int step = 0; step < 3; ++step) {
+    for (const JobId child : h.job(job).children) h.finish(*agent, child);
+  }
+  EXPECT_EQ(offered(), (std::vector<std::string>{"pp/bb:own", "pp/bb", "aa"}));
+  EXPECT_EQ(h.job(job).outcome, JobOutcome::ok) << h.job(job).message;
 }
 
 TEST_F(ConvergeTest, what_needs_a_provider_that_fails_is_not_tried) {

@@ -85,6 +85,12 @@ TEST_F(DependenciesTest, values_of_the_environment_and_of_every_level_reach_it) 
   h.deploy("qq/app-v1.0");
   EXPECT_EQ(offer_of("qq/app:db").variables.at("INPUT_name"), "from-environment");
   EXPECT_EQ(offer_of("qq/app:db").variables.at("INPUT_size"), "from-environment") << "what its parent has, is mapped";
+  apply.deployments = {{"qq/app", "qq/app-v1.0", Value::Object{{"size", "from-deployment"}}}};
+  h.ask(apply);
+  agent->offers.clear();
+  h.deploy("qq/app-v1.0");
+  EXPECT_EQ(offer_of("qq/app").variables.at("INPUT_size"), "from-deployment");
+  EXPECT_EQ(offer_of("qq/app:db").variables.at("INPUT_size"), "from-deployment") << "never two values for one name";
 }
 
 TEST_F(DependenciesTest, what_its_parent_keeps_secret_is_masked_for_it_too) {
@@ -145,6 +151,15 @@ TEST_F(DependenciesTest, two_versions_of_one_package_are_two_deployments) {
   h.deploy("qq/app-v1.0");
   EXPECT_EQ(offer_of("qq/app:one").package.release, "qq/db-v1.0");
   EXPECT_EQ(offer_of("qq/app:two").package.release, "qq/db-v2.0");
+}
+
+TEST_F(DependenciesTest, one_stands_under_the_name_that_it_is_given) {
+  h.releases["qq/app-v1.0"].metadata.depends[1].deployment_name = "store";
+  const JobId job = h.deploy("qq/app-v1.0");
+  ASSERT_EQ(h.job(job).outcome, JobOutcome::ok) << h.job(job).message;
+  EXPECT_THAT(steps(), ElementsAre("qq/app:store deploy", "qq/app:cache deploy", "qq/app deploy"));
+  EXPECT_EQ(offer_of("qq/app").variables.at("INPUT_url"), "unnamed:5432") << "expressions name it by its variable";
+  EXPECT_FALSE(h.state().deployments.contains({"stage", "qq/app:db"}));
 }
 
 TEST_F(DependenciesTest, what_cannot_be_ordered_or_named_is_refused_without_a_trace) {

@@ -146,8 +146,10 @@ void Harness::settle_all() {
 }
 
 void Harness::carry_out() {
+  rows_written += last.changes.size();
   for (const Change& change : last.changes) {
     apply(replay, change);
+    if (const auto* row = std::get_if<state::Deployment>(&change)) ++deployments_written[{row->environment, row->name}];
     if (const auto* event = std::get_if<protocol::EventView>(&change)) events.push_back(*event);
     if (const auto* line = std::get_if<LogLine>(&change)) logs[line->root].push_back(line->entry);
     if (const auto* row = std::get_if<Job>(&change)) {

@@ -105,6 +105,8 @@ class Harness {
   std::map<JobId, Job> settled;
   std::map<TaskId, Task> settled_tasks;
   std::map<DeploymentKey, std::vector<DeploymentChange>> history;
+  std::size_t rows_written = 0;
+  std::map<DeploymentKey, int> deployments_written;  ///< how often the row of each
   Effects last;
   Settings settings;
   std::unique_ptr<Core> core;

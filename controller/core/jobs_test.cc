@@ -115,6 +115,8 @@ TEST_F(JobsTest, what_cannot_be_is_refused_without_a_trace) {
   promote.from_environment = "stage";
   promote.from_deployment = hello;
   EXPECT_EQ(h.refusal(promote).message, "Deployment quickstart/hello-world was not found in the environment stage.");
+  EXPECT_TRUE(h.state().deployments.empty());
+  EXPECT_TRUE(h.state().jobs.empty());
   h.deploy(hello + "-v0.0.1");
   h.releases["quickstart/other-v1.0"] = make_release("quickstart/other-v1.0");
   Submit other = on(JobKind::deploy);
@@ -122,6 +124,30 @@ TEST_F(JobsTest, what_cannot_be_is_refused_without_a_trace) {
   EXPECT_EQ(h.refusal(other).message,
             "The deployment quickstart/hello-world in the environment stage holds quickstart/hello-world, not "
             "quickstart/other.");
+}
+
+// What a deploy costs the disk does not depend on how much else there is.
+TEST_F(JobsTest, a_deploy_writes_its_own_deployment_only) {
+  h.enrol("stage-1", "stage");
+  const auto cost_of_one = [&] {
+    h.rows_written = 0;
+    h.deployments_written.clear();
+    const JobId job = h.deploy(hello + "-v0.0.1");
+    EXPECT_EQ(h.job(job).outcome, JobOutcome::ok) << h.job(job).message;
+    EXPECT_EQ(h.deployments_written.size(), 1u);
+    return h.rows_written;
+  };
+  cost_of_one();  // a first one makes its rows
+  const std::size_t alone = cost_of_one();
+  for (int i = 0; i < 200; ++i) {
+    h.releases["quickstart/other-v1"] = make_release("quickstart/other-v1", {});
+    Submit other = on(JobKind::deploy, i % 2 == 0 ? "stage" : "test");
+    other.release = "quickstart/other-v1";
+    other.deployment = "other-" + std::to_string(i);
+    h.submit(other);
+  }
+  ASSERT_EQ(h.state().deployments.size(), 201u);
+  EXPECT_EQ(cost_of_one(), alone);
 }
 
 TEST_F(JobsTest, an_unknown_release_or_input_fails_the_job_and_changes_nothing_else) {
@@ -224,6 +250,26 @@ TEST_F(JobsTest, promotion_deploys_the_very_release_with_the_targets_own_inputs)
   EXPECT_EQ(h.status(hello, "live"), "ok") << "untouched";
 }
 
+TEST_F(JobsTest, promotion_takes_what_is_sound_and_names_a_downgrade) {
+  ScriptedAgent& stage = h.enrol("stage-1", "stage");
+  h.enrol("live-1", "live");
+  h.deploy(hello + "-v0.0.1");
+  h.deploy(hello + "-v0.0.10", "live");
+  const protocol::request::DescribePromotion asked{"stage", hello, "live", ""};
+  EXPECT_TRUE(describe_promotion(h.state(), asked).value().is_downgrade);
+  EXPECT_FALSE(describe_promotion(h.state(), {"live", hello, "stage", ""}).value().is_downgrade);
+  stage.outcome = TaskOutcome::failed;
+  h.deploy(hello + "-v0.0.2");
+  Submit promote = on(JobKind::promote, "live");
+  promote.from_environment = "stage";
+  promote.from_deployment = hello;
+  EXPECT_EQ(h.refusal(promote).message,
+            "Deployment quickstart/hello-world in environment stage is in status 'failure', so there is nothing sound "
+            "to promote.");
+  EXPECT_EQ(describe_promotion(h.state(), asked).error().kind, ErrorKind::refused);
+  EXPECT_EQ(h.stage(hello, "live").last_ok->version, "0.0.10");
+}
+
 TEST_F(JobsTest, version_comparison_names_the_event) {
   h.enrol("stage-1", "stage");
   h.deploy(hello + "-v0.0.2");
@@ -271,6 +317,27 @@ TEST_F(JobsTest, workspace_jobs_run_in_the_process_that_joins) {
   asked.metadata = codec::metadata_to_value(make_release(hello + "-v0.0.4", {"test"}).metadata);
   EXPECT_EQ(e.refusal(asked).message,
             "Build state 'quickstart/hello-world' for release 'hello-world-v0.0.4' could not be found");
+}
+
+TEST_F(JobsTest, a_build_leaves_nothing_for_converge) {
+  Settings embedded;
+  embedded.is_embedded = true;
+  Harness e(embedded);
+  ScriptedAgent local{.name = "local", .key = ""};
+  e.connect(local);
+  Submit asked = on(JobKind::build, "dev");
+  asked.workspace = "/src/app";
+  asked.metadata = codec::metadata_to_value(make_release(hello + "-v0.0.3", {"build", "deploy"}).metadata);
+  ASSERT_EQ(e.job(e.submit(asked)).outcome, JobOutcome::ok);
+  const auto& stages = e.state().deployments.at({"dev", hello}).stages;
+  EXPECT_EQ(stages.size(), 1u);
+  EXPECT_TRUE(stages.contains("build"));
+  Submit converge;
+  converge.kind = JobKind::converge;
+  converge.environment = "dev";
+  const Job job = e.job(e.submit(converge));
+  EXPECT_EQ(job.outcome, JobOutcome::ok) << job.message;
+  EXPECT_TRUE(job.children.empty());
 }
 
 TEST_F(JobsTest, what_moves_deployments_has_no_workspace) {

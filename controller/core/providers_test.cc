@@ -233,8 +233,54 @@ TEST_F(ProvidersTest, a_dependency_is_given_its_parents_provider_or_its_sibling)
   EXPECT_EQ(of(outer), outer);
   EXPECT_EQ(of(siblings), siblings);
   EXPECT_EQ(steps().size(), 8u);
-  // Another one can use what stands below: "top-level too".
-  EXPECT_EQ(deploy("qq/app-v1.0", "late", {{"kube", "qq/whole:own"}}).outcome, JobOutcome::ok);
+}
+
+TEST_F(ProvidersTest, what_stands_below_another_provides_and_stays_as_it_was) {
+  release::Metadata& whole = add("qq/whole-v1.0", {"deploy"}).metadata;
+  whole.depends = {{.release_id = "qq/cluster-v1.0", .variable = "own"}};
+  ASSERT_EQ(deploy("qq/whole-v1.0").outcome, JobOutcome::ok);
+  const auto before = h.state().deployments;
+  const Job job = deploy("qq/app-v1.0", "", {{"kube", "qq/whole:own"}});
+  ASSERT_EQ(job.outcome, JobOutcome::ok) << job.message;
+  EXPECT_EQ(h.stage("qq/app").calculated_inputs, (Value::Object{{"api", "https://kube"}}));
+  auto after = h.state().deployments;
+  EXPECT_EQ(after.erase({"stage", "qq/app"}), 1u);
+  EXPECT_EQ(after, before) << "only the consumer's own row is new";
+}
+
+/// A package that brings a provider and what consumes it: both are there until the consumer is gone.
+TEST_F(ProvidersTest, a_wrapper_of_a_provider_and_its_consumer_can_be_destroyed) {
+  h.releases["qq/app-v1.0"].metadata.stages["destroy"].args = {"$this.inputs.api"};
+  release::Metadata& whole = add("qq/whole-v1.0", {"deploy", "destroy"}).metadata;
+  whole.depends = {{.release_id = "qq/cluster-v1.0", .variable = "own"},
+                   {.release_id = "qq/app-v1.0", .consumes = {{"kube", "$own.deployment"}}, .variable = "inner"}};
+  ASSERT_EQ(deploy("qq/whole-v1.0").outcome, JobOutcome::ok);
+  agent->offers.clear();
+  const Job job = destroy("qq/whole");
+  ASSERT_EQ(job.outcome, JobOutcome::ok) << job.message;
+  EXPECT_THAT(steps(), ElementsAre("qq/whole destroy", "qq/whole:own activate_provider", "qq/whole:inner destroy",
+                                   "qq/whole:own deactivate_provider", "qq/whole:own destroy"));
+  EXPECT_EQ(agent->offers[2].variables.at("INPUT_api"), "https://kube");
+  EXPECT_EQ(h.status("qq/whole"), "empty");
+  EXPECT_FALSE(h.state().deployments.contains({"stage", "qq/whole:inner"}));
+  EXPECT_FALSE(h.state().deployments.contains({"stage", "qq/whole:own"}));
+}
+
+TEST_F(ProvidersTest, an_activation_that_goes_well_repairs_nothing_of_its_provider) {
+  h.releases["qq/cluster-v1.0"].metadata.stages["smoke"].script = "smoke.sh";
+  deploy("qq/cluster-v1.0", "cluster");
+  agent->outcome = TaskOutcome::failed;
+  Submit smoke;
+  smoke.kind = JobKind::smoke;
+  smoke.environment = "stage";
+  smoke.deployment = "cluster";
+  h.submit(smoke);
+  agent->outcome = TaskOutcome::ok;
+  ASSERT_EQ(h.status("cluster"), "test_failure");
+  const state::StageRecord before = h.stage("cluster");
+  ASSERT_EQ(deploy("qq/app-v1.0").outcome, JobOutcome::ok) << "its smoke tests failed, but it is there";
+  EXPECT_THAT(steps(), ::testing::Contains("cluster activate_provider"));
+  EXPECT_EQ(h.stage("cluster"), before);
 }
 
 TEST_F(ProvidersTest, an_errand_has_inputs_of_its_own_that_nobody_keeps) {

@@ -1,5 +1,8 @@
 #include <sys/mount.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "controller/http/running_server_for_tests.h"
 
 namespace escape::http {
@@ -153,6 +156,30 @@ TEST(Upload, OfManyMegabytesComesBackByteForByte) {
   const std::string back = server.scratch().in("back");
   ASSERT_TRUE(io::download({.url = server.url(unit + "v0.1/download"), .file = back}));
   EXPECT_EQ(io::sha256_of_file(back).value(), io::sha256_of_file(package).value());
+}
+
+/// The most memory that this process has had, since the last call where the system lets that begin anew.
+std::size_t peak_of_memory() {
+  const std::string status = io::read_file("/proc/self/status").value();
+  const std::size_t peak = std::stoul(status.substr(status.find("VmHWM:") + 6)) << 10;
+  std::ofstream("/proc/self/clear_refs") << "5";
+  return peak;
+}
+
+/// Client and server are both in this process.
+TEST(Upload, IsNeverWholeInMemory) {
+  constexpr std::size_t size = 128 << 20;
+  RunningServer server;
+  register_release(server);
+  const std::string file = server.scratch().in("large");
+  ASSERT_TRUE(io::write_file(file, "no package"));
+  std::filesystem::resize_file(file, size);
+  peak_of_memory();
+  const std::string small = make_package(server.scratch(), metadata("ns-one/app-a-v0.2"));
+  EXPECT_EQ(server.upload(upload_path, small).status, 400) << "of another version";
+  const std::size_t before = peak_of_memory();
+  EXPECT_EQ(server.upload(upload_path, file).body, "The package is not a gzip'd tar that can be read");
+  EXPECT_LT(peak_of_memory(), before + size / 2);
 }
 
 TEST(Download, InPartsAndConditionally) {

@@ -3,10 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -189,6 +193,59 @@ TEST(Architecture, EveryFolderSaysWhatItIsFor) {
     if (!fs::exists(path / "CMakeLists.txt")) continue;
     EXPECT_TRUE(fs::exists(path / "README.md")) << folder << " has no README.md";
   }
+}
+
+std::string content_of(const fs::path& file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// "Suite.Name" of every TEST, TEST_F and TEST_P of the tree.
+std::set<std::string> names_of_tests() {
+  std::set<std::string> names;
+  const std::string letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+  for (const std::string& file : sources()) {
+    const std::string text = "\n" + content_of(fs::path(ESCAPE_SOURCE_DIR) / file);
+    for (const std::string macro : {"\nTEST(", "\nTEST_F(", "\nTEST_P("}) {
+      for (std::size_t at = text.find(macro); at != std::string::npos; at = text.find(macro, at)) {
+        at += macro.size();
+        const std::size_t comma = text.find(',', at);
+        const std::size_t name = text.find_first_of(letters, comma);
+        const std::size_t end = text.find_first_not_of(letters, name);
+        names.insert(text.substr(at, comma - at) + "." + text.substr(name, end - name));
+      }
+    }
+  }
+  return names;
+}
+
+// Rows of the table in tests/process/README.md: "| 12 | what holds | `Suite.Name`, `Suite.Other` |".
+TEST(Architecture, WhatTheOriginalDoesWrongIsShownByTestsThatExist) {
+  const std::set<std::string> tests = names_of_tests();
+  const std::string readme = content_of(fs::path(ESCAPE_SOURCE_DIR) / "tests/process/README.md");
+  std::istringstream lines(readme.substr(std::min(readme.size(), readme.find("## What the original does wrong"))));
+  int rows = 0, last = 0;
+  std::string line;
+  std::getline(lines, line);
+  while (std::getline(lines, line) && !line.starts_with("## ")) {
+    if (!line.starts_with("| ") || std::isdigit(static_cast<unsigned char>(line[2])) == 0) continue;
+    const int number = std::stoi(line.substr(2));
+    EXPECT_GT(number, last) << "once each, in order: " << line;
+    last = number;
+    ++rows;
+    const std::size_t shown_by = line.rfind(" | ");
+    int named = 0;
+    for (std::size_t at = line.find('`', shown_by); at != std::string::npos; at = line.find('`', at + 1)) {
+      const std::size_t end = line.find('`', at + 1);
+      ASSERT_NE(end, std::string::npos) << line;
+      const std::string name = line.substr(at + 1, end - at - 1);
+      EXPECT_TRUE(tests.contains(name)) << "row " << number << ": there is no test " << name;
+      ++named;
+      at = end;
+    }
+    EXPECT_GT(named, 0) << line;
+  }
+  EXPECT_GT(rows, 40) << "the table was not found";
 }
 
 TEST(Architecture, OnlyTheNamedFoldersStandAtTheTop) {
