@@ -241,6 +241,7 @@ struct Core::Impl {
   bool is_left_alone(JobId number, std::uint32_t index);
   bool may_be_left_alone(const Job& job, std::uint32_t unit, const std::string& stage);
   void leave_alone(JobId number, std::uint32_t index);
+  void begin_destroy(const Job& job, std::uint32_t unit, const std::string& stage_name);
   void finish_stage(JobId number, const Step& step);
   void finish_destroy(JobId number, const Step& step);
   void mark_failed(const Job& job, const std::string& why, bool is_cut_off, std::optional<std::uint32_t> line);

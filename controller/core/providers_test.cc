@@ -191,6 +191,18 @@ TEST_F(ProvidersTest, a_failing_deactivation_is_not_tried_once_more) {
   EXPECT_EQ(h.status("qq/app"), "ok") << "its own scripts have ended well";
 }
 
+TEST_F(ProvidersTest, a_destruction_that_is_cut_off_at_its_activation_is_marked_as_that) {
+  deploy("qq/cluster-v1.0", "cluster");
+  deploy("qq/app-v1.0");
+  agent->outcome = TaskOutcome::interrupted;
+  EXPECT_EQ(destroy("qq/app").outcome, JobOutcome::interrupted);
+  EXPECT_EQ(h.status("qq/app"), "destroy_failure");
+  EXPECT_TRUE(h.stage("qq/app").status.is_cut_off);
+  agent->outcome = TaskOutcome::ok;
+  EXPECT_EQ(destroy("qq/app").outcome, JobOutcome::ok);
+  EXPECT_EQ(h.status("qq/app"), "empty");
+}
+
 TEST_F(ProvidersTest, nothing_is_asked_of_an_agent_that_is_gone_when_the_job_fails) {
   deploy("qq/cluster-v1.0", "cluster");
   agent->finishes_at_once = false;

@@ -111,6 +111,9 @@ Result<> Core::Impl::enter(JobId number, std::uint32_t index) {
   const Step& step = all.steps[index];
   switch (step.part) {
     case Part::activate:
+      // Its consumer's destruction begins with it: cut off here, too, it is not run again without a person.
+      if (step.kind == JobKind::destroy) begin_destroy(job, step.line, step.stage);
+      return ok();
     case Part::deactivate:
     case Part::errand:
       return ok();  // scripts of or for a deployment that is none of the job's to change
@@ -128,11 +131,16 @@ Result<> Core::Impl::enter(JobId number, std::uint32_t index) {
     stage.provides = all.metadata_of(step.unit).provides;
     return calculate(number, step);
   }
-  if (step.part == Part::pre_destroy && may_go(stage.status.code, StatusCode::destroy_pending)) {
-    go(stage, StatusCode::destroy_pending, job);
-  }
+  if (step.part == Part::pre_destroy) begin_destroy(job, step.unit, step.stage);
   if (stage.status.code != step.status) go(stage, step.status, job);
   return ok();
+}
+
+void Core::Impl::begin_destroy(const Job& job, std::uint32_t unit, const std::string& stage_name) {
+  state::StageRecord& stage = *find_or_make_stage(key_of(job, expansion_of(job.number).units[unit]), stage_name);
+  if (is_running(stage.status.code)) return;
+  if (may_go(stage.status.code, StatusCode::destroy_pending)) go(stage, StatusCode::destroy_pending, job);
+  go(stage, StatusCode::running_pre_destroy_step, job);
 }
 
 /// Whether the step is of a dependency whose package says that the same version with the same inputs need not run
