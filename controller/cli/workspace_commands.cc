@@ -5,6 +5,7 @@
 #include "controller/cli/git.h"
 #include "controller/cli/job_run.h"
 #include "controller/cli/recorded_stage.h"
+#include "controller/cli/trial.h"
 #include "controller/cli/unfinished_release.h"
 #include "controller/cli/values.h"
 #include "controller/cli/workspace.h"
@@ -126,6 +127,8 @@ class ReleaseRun {
     TRYV(check_git());
     TRY(const io::FileLock lock, lock_releases());
     TRYV(recall());
+    TRY(const int cleared, clear_old_trials());
+    if (cleared != 0) return cleared;
     TRY(InventoryAccess * inventory, run_.inventory(Access::write));
     TRY(const bool has_package, resume(*inventory));
     if (!has_package) {
@@ -134,6 +137,7 @@ class ReleaseRun {
       TRY(const bool is_done, check_existing(*inventory));
       if (is_done) return 0;
       TRYV(check_git_tag());
+      TRYV(check_trial());
       say("info", "Releasing " + release_text(metadata_));
       TRY(const int code, make_release(version));
       if (code != 0) return code;
@@ -143,7 +147,9 @@ class ReleaseRun {
     }
     say("success", "Successfully released " + release_text(metadata_));
     TRYV(tag());
-    if (!flags_.skip_push) forget_unfinished(workspace_.folder());
+    if (!flags_.skip_push) {
+      TRYV(forget_unfinished(workspace_.folder(), unfinished_.trials));
+    }
     return 0;
   }
 
@@ -179,14 +185,11 @@ class ReleaseRun {
     TRY(const release::ApplicationId application, workspace_.application());
     const std::string asked = workspace_.asked_version(flags_.override_version);
     std::optional<UnfinishedRelease> found = find_unfinished(workspace_.folder());
-    if (found && !found->trial.empty()) {
-      // The run that made it was killed. What still works there keeps it.
-      if (Result<Link*> link = run_.link(Access::write); link) {
-        (void)link.value()->call(protocol::request::RemoveEnvironment{found->trial});
-      }
-      found->trial.clear();
+    if (found && found->application == to_string(application) && found->asked == asked) {
+      unfinished_ = std::move(*found);
+    } else if (found) {
+      unfinished_.trials = std::move(found->trials);
     }
-    if (found && found->application == to_string(application) && found->asked == asked) unfinished_ = std::move(*found);
     unfinished_.application = to_string(application);
     unfinished_.asked = asked;
     if (unfinished_.holder.empty()) unfinished_.holder = random_hex(16);
@@ -293,37 +296,76 @@ class ReleaseRun {
     return job(JobKind::build, flags_.environment, std::move(goes_on_with));
   }
 
-  /// Deploy, smoke and destroy in an environment of their own, so that nothing alive is touched; it goes whatever
-  /// happens.
+  bool destroys_trial() const { return !flags_.skip_deploy_destroy && !flags_.skip_destroy; }
+  std::string deployment() const { return flags_.deployment.empty() ? application_text(metadata_) : flags_.deployment; }
+
+  Result<> check_trial() {
+    if (flags_.skip_deploy) return ok();
+    TRY(const ProviderNames providers, parse_providers(flags_.providers));
+    return check_lenders(run_, flags_.environment, metadata_, deployment(), providers);
+  }
+
+  /// Deploy, smoke and destroy in an environment of their own, so that nothing alive is touched. Whatever comes of it,
+  /// what it has deployed is destroyed.
   Result<int> run_trial() {
     if (flags_.skip_deploy) return 0;
+    UnfinishedTrial trial;
+    trial.environment = "release-" + random_hex(4);
+    trial.deployment = deployment();
+    TRY(trial.controller, controller_of(run_));
+    if (destroys_trial()) trial.metadata = *codec::metadata_to_value(metadata_).as_object();
+    unfinished_.trials.push_back(trial);
+    TRYV(keep_unfinished(workspace_.folder(), unfinished_));
+    Result<int> code = run_trial_in(trial);
+    const bool is_well = code && code.value() == 0;
+    if (!is_well && destroys_trial()) say("warn", "The trial failed: what it has deployed is destroyed.");
+    const Result<int> cleared = clear(trial);
+    return is_well ? cleared : code;
+  }
+
+  Result<int> run_trial_in(const UnfinishedTrial& trial) {
     TRY(Link * link, run_.link(Access::write));
     protocol::request::ApplyEnvironment apply;
-    apply.environment = "release-" + random_hex(4);
+    apply.environment = trial.environment;
     apply.is_trial = true;
-    const std::string environment = apply.environment;
-    unfinished_.trial = environment;
-    TRYV(keep_unfinished(workspace_.folder(), unfinished_));
     TRYV(link->call(std::move(apply)));
-    Result<int> code = run_trial_in(environment);
-    Result<protocol::Reply> removed = link->call(protocol::request::RemoveEnvironment{environment});
-    unfinished_.trial.clear();
-    TRYV(keep_unfinished(workspace_.folder(), unfinished_));
-    if (code && code.value() == 0 && !removed) {
-      return fail(std::move(removed).error().in("removing the trial environment '" + environment + "'"));
+    TRY(const ProviderNames providers, parse_providers(flags_.providers));
+    TRYV(lend_providers(run_, flags_.environment, trial, metadata_, providers));
+    TRY(int code, job(JobKind::deploy, trial.environment));
+    if (code == 0 && !flags_.skip_smoke) {
+      TRY(code, job(JobKind::smoke, trial.environment));
     }
     return code;
   }
 
-  Result<int> run_trial_in(const std::string& environment) {
-    TRY(int code, job(JobKind::deploy, environment));
-    if (code == 0 && !flags_.skip_smoke) {
-      TRY(code, job(JobKind::smoke, environment));
+  /// 0: it is gone. Otherwise it stays written down for the next run, and the person is told.
+  Result<int> clear(const UnfinishedTrial& trial) {
+    TRY(const Millis limit, step_limit(flags_));
+    Result<int> code = clear_trial(run_, workspace_, trial, limit);
+    if (code && code.value() == 0) {
+      std::erase_if(unfinished_.trials, [&](const auto& one) { return one.environment == trial.environment; });
+      TRYV(keep_unfinished(workspace_.folder(), unfinished_));
+      return code;
     }
-    if (code == 0 && !flags_.skip_deploy_destroy && !flags_.skip_destroy) {
-      TRY(code, job(JobKind::destroy, environment, {"deploy"}));
-    }
+    const std::string name = trial.deployment.empty() ? "something" : trial.deployment;
+    say("warn", "The trial environment " + trial.environment + " stays: " + name + " may still be deployed there.");
+    const std::string destroy =
+        trial.deployment.empty() ? "" : "`escape run destroy -d " + name + " -e " + trial.environment + "`, then ";
+    say("warn", "The next `escape run release` in this folder destroys it first. By hand: " + destroy +
+                    "`escape environments remove " + trial.environment + "`.");
     return code;
+  }
+
+  /// Of runs that were killed, and of those that could not be destroyed. Only a person who leaves keeps this one from
+  /// going on: it may be what repairs the destruction.
+  Result<int> clear_old_trials() {
+    for (const UnfinishedTrial& trial : std::vector(unfinished_.trials)) {
+      say("info", "Removing the trial environment " + trial.environment + " of an earlier release.");
+      const Result<int> code = or_interrupted(clear(trial));
+      if (!code) say("warn", "Because " + describe(code.error()));
+      if (code && code.value() == interrupted_exit) return code;
+    }
+    return 0;
   }
 
   Result<> upload() {
