@@ -219,19 +219,30 @@ class ReleaseRun {
     if (unfinished_.package_sha256.empty() || flags_.skip_push) return false;
     TRY(metadata_, workspace_.compile(run_, unfinished_.version));
     const std::string name = release_text(metadata_);
-    const Result<std::string> digest = io::sha256_of_file(workspace_.package_path(metadata_));
-    const bool is_same = codec::metadata_to_value(metadata_) == Value(unfinished_.metadata) && digest &&
-                         digest.value() == unfinished_.package_sha256;
-    if (!is_same) return false;
     TRY(const release::ReleaseId id, release::release_id_of(metadata_));
     const Result<release::ReleaseRecord> found = inventory.resolve({id.application, release::Exact{id.version}});
     if (!found && found.error().kind != ErrorKind::not_found) return fail(found.error());
     if (found && !found.value().sha256.empty() && found.value().sha256 != unfinished_.package_sha256) return false;
+    if (!is_of_these_files(found.has_value())) return false;
     TRYV(check_git_tag());
     is_published_ = found.has_value();
     say("info", is_published_ ? name + " was published by the run before."
                               : "Resuming the release of " + name + ": its package was made by the run before.");
     return true;
+  }
+
+  /// Of what is published only the tag is missing, and whoever repairs the remote that refused it may give it another
+  /// address.
+  bool is_of_these_files(bool is_published) const {
+    Value::Object now = *codec::metadata_to_value(metadata_).as_object();
+    Value::Object then = unfinished_.metadata;
+    if (is_published) {
+      now.set("repository", "");
+      then.set("repository", "");
+      return Value(now.sorted()) == Value(then.sorted());
+    }
+    const Result<std::string> digest = io::sha256_of_file(workspace_.package_path(metadata_));
+    return Value(now) == Value(then) && digest && digest.value() == unfinished_.package_sha256;
   }
 
   void say(std::string_view level, const std::string& text, std::vector<std::string> section = {}) {

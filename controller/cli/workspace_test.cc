@@ -397,6 +397,20 @@ TEST(RunRelease, ATagThatCouldNotBePushedIsPushedByTheNextRun) {
   EXPECT_EQ(run_git(cli.remote, {"tag"}).value(), hello8 + "\n");
 }
 
+/// What the metadata says of the remote is not what was in the way.
+TEST(RunRelease, ATagIsPushedToARemoteWhoseAddressWasRepaired) {
+  GitCli cli;
+  cli.git({"remote", "set-url", "origin", cli.remote + "-typo"});
+  EXPECT_EQ(cli.release(), 3) << cli.console.told;
+  EXPECT_TRUE(cli.inventory.published.contains(hello8));
+  cli.git({"remote", "set-url", "origin", cli.remote});
+  cli.story.clear();
+  EXPECT_EQ(cli.release(), 0) << cli.console.told;
+  EXPECT_TRUE(cli.story.empty());
+  EXPECT_EQ(cli.inventory.reservations, 1);
+  EXPECT_EQ(run_git(cli.remote, {"tag"}).value(), hello8 + "\n");
+}
+
 TEST(RunDeploy, WithoutAReleaseDeploysThisFolder) {
   WorkspaceCli cli;
   EXPECT_EQ(cli.run({"run", "deploy", "--plan", cli.plan, "-e", "dev"}), 0) << cli.console.told;
