@@ -4,6 +4,7 @@
 #include "controller/cli/common_flags.h"
 #include "controller/cli/git.h"
 #include "controller/cli/job_run.h"
+#include "controller/cli/lock_wait.h"
 #include "controller/cli/recorded_stage.h"
 #include "controller/cli/trial.h"
 #include "controller/cli/unfinished_release.h"
@@ -177,7 +178,7 @@ class ReleaseRun {
     Result<io::FileLock> lock = io::FileLock::try_exclusive(path);
     if (lock || lock.error().kind != ErrorKind::conflict) return lock;
     say("info", "Waiting for another release of this folder.");
-    return io::FileLock::exclusive(path);
+    return wait_for_lock(path, run_.job_limit());
   }
 
   /// What an earlier run of the same release in this folder has left.
@@ -331,6 +332,7 @@ class ReleaseRun {
     const bool is_well = code && code.value() == 0;
     if (!is_well && destroys_trial()) say("warn", "The trial failed: what it has deployed is destroyed.");
     const Result<int> cleared = clear(trial);
+    if (!is_well && !cleared && !is_interruption(cleared.error())) say("warn", "Because " + describe(cleared.error()));
     return is_well ? cleared : code;
   }
 

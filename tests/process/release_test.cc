@@ -121,8 +121,8 @@ std::string standing_plan(const std::string& folder, const std::string& name) {
   const auto step = [&](const std::string& step, const std::string& does) {
     return step + ": {inline: '" + does + "; echo " + step + " " + name + " in $ESCAPE_ENVIRONMENT >> " + folder +
            "/runs; if [ \"$(cat " + folder + "/stuck)\" = " + step + " ] && mkdir " + folder +
-           "/was-stuck; then until [ -e " + folder + "/go ]; do sleep 0.05; done; fi; [ ! -e " + folder + "/fails-" +
-           step + " ]'}\n";
+           "/was-stuck; then until [ -e " + folder + "/go ] || [ ! -e " + folder +
+           "/standing ]; do sleep 0.05; done; fi; [ ! -e " + folder + "/fails-" + step + " ]'}\n";
   };
   const std::string file = folder + "/standing/" + name + "-$ESCAPE_ENVIRONMENT";
   return "name: quickstart/" + name + "\nversion: 0.1.@\n" + step("deploy", "touch " + file) +
