@@ -209,6 +209,8 @@ Session::Events Node::Impl::session_events() {
     return on_welcome(welcome, instance, epoch);
   };
   events.on_message = [this](const protocol::ToAgent& message) -> Result<> {
+    // Not answered, an offer stays open for whoever begins it.
+    if (options.begins_nothing && std::holds_alternative<protocol::Offer>(message)) return ok();
     inputs.push_back(input::FromController{message});
     return ok();
   };
@@ -323,6 +325,11 @@ Result<> Node::Impl::carry_out(Effects effects) {
     return ok();
   }
   for (const Outgoing& outgoing : effects.messages) send(outgoing);
+  // Accepted by a process that ended before it began it: the next one finds it so again.
+  if (options.begins_nothing) {
+    effects.prepare.clear();
+    effects.start.clear();
+  }
   for (const TaskKey& key : effects.prepare) prepare(key);
   for (const Effects::Start& start : effects.start) {
     if (const Held* task = core->find(start.key)) runs.start(task->offer, start.folder, start.time_limit);

@@ -23,6 +23,7 @@ struct NodeOptions {
   std::string workspace{};                ///< placement "workspace": the only folder in which tasks run; empty: any
   std::map<std::string, std::string> labels{};
   std::string supervisor_path{};          ///< empty: beside the running program
+  bool begins_nothing = false;            ///< what runs is watched to its end, and no script is started
   bool inherit_environment = false;       ///< scripts get this process's environment (workspace, embedded)
   bool notifies_service_manager = false;  ///< READY, STATUS and WATCHDOG to systemd: daemons only
   /// How packages are fetched; empty: `io::download`.

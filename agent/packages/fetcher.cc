@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "agent/packages/progress.h"
+#include "shared/base/printable.h"
 
 namespace escape::packages {
 

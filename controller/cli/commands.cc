@@ -94,7 +94,7 @@ constexpr std::string_view global_flags =
     "  -l, --level LEVEL        debug, success, info, warn or error (default info)\n"
     "      --logger FORMAT      default, or json: one object per line on stderr\n"
     "      --collapse-logs      on a terminal, overwrite lines that are done with (default true)\n"
-    "      --timeout DURATION   give up waiting after this long; a job goes on\n"
+    "      --timeout DURATION   give up waiting after this long; agents go on with a job\n"
     "  -h, --help               help of any command\n";
 
 }  // namespace

@@ -76,7 +76,7 @@ void add_global_flags(Syntax& syntax, GlobalFlags& globals) {
   syntax.option("-l,--level", globals.level, "debug|success|info|warn|error", "Least important message to show (info)");
   syntax.option("--logger", globals.logger, "default|json", "json: one object per line on stderr");
   syntax.flag("--collapse-logs", globals.collapse_logs, "On a terminal, overwrite lines that are done with");
-  syntax.option("--timeout", globals.timeout, "DURATION", "Give up waiting after this long; a job goes on");
+  syntax.option("--timeout", globals.timeout, "DURATION", "Give up waiting after this long; agents go on with a job");
 }
 
 }  // namespace escape::cli

@@ -44,6 +44,11 @@ class Watch {
     }
     TRY(const Profile* profile, run_.profile());
     only_follows_ = found->converge.is_automatic && profile->is_remote();
+    if (link_.worker() == Worker::us) {
+      // In this process jobs that were left go on once something is changed or followed; what is asked below only
+      // looks.
+      TRYV(link_.follow_events(0, [](const protocol::EventView&) { return false; }, [] { return true; }));
+    }
     run_.console().err(only_follows_
                            ? "The controller converges " + environment_ + " by itself; Ctrl-C ends watching.\n"
                            : "Converging " + environment_ + " whenever it is not as desired; Ctrl-C ends it.\n");
@@ -156,8 +161,11 @@ Result<int> watch_converge(Invocation& run, const request::Submit& converge, boo
     for (Millis waited{0}; waited < look_interval; waited += end_interval) {
       if (interrupts.is_interrupted()) return interrupted_exit;
       if (run.job_limit() && read_clocks().steady - begun > *run.job_limit()) {
+        const bool was_ours = link->worker() == Worker::us;
         const std::string told =
-            "Watched " + converge.environment + " for " + to_short_text(*run.job_limit()) + ". What has begun goes on.";
+            "Watched " + converge.environment + " for " + to_short_text(*run.job_limit()) +
+            (was_ours ? ". What has begun goes on with the next command that changes something in this workspace."
+                      : ". What has begun goes on.");
         const std::string hint = "`escape status -e " + converge.environment + "` shows what is not as desired.";
         if (until_done) return fail(ErrorKind::timed_out, told, hint);
         run.console().err(told + "\n");  // the end that was asked for

@@ -22,6 +22,7 @@ struct FakeController {
       [](const protocol::Request&) -> Result<protocol::Reply> { return protocol::Reply(protocol::reply::JobMade{12}); };
   std::vector<protocol::LogEntry> log;
   protocol::JobView end;
+  Worker worker = Worker::others;
 
   template <class Wanted>
   const Wanted* last() const {
@@ -51,6 +52,7 @@ class FakeLink : public Link {
                          const std::function<bool()>&) override {
     return ok();
   }
+  Worker worker() const override { return controller_.worker; }
 
  private:
   FakeController& controller_;
@@ -191,10 +193,11 @@ struct Cli {
     console.printed.clear();
     console.told.clear();
     Wiring wiring;
-    wiring.open_embedded = [this](const Profile&, Access) -> Result<std::unique_ptr<Link>> {
+    wiring.open_embedded = [this](const Profile&, Access, std::optional<Millis>) -> Result<std::unique_ptr<Link>> {
       return std::unique_ptr<Link>(new FakeLink(controller));
     };
-    wiring.join_workspace = [](Link&, const Profile&, const std::string&) -> Result<std::unique_ptr<WorkspaceAgent>> {
+    wiring.join_workspace = [](Link&, const Profile&, const std::string&,
+                               std::optional<Millis>) -> Result<std::unique_ptr<WorkspaceAgent>> {
       return std::make_unique<WorkspaceAgent>();
     };
     wiring.open_inventory = [this](const Profile&, Link*) -> Result<std::unique_ptr<InventoryAccess>> {

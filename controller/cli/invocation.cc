@@ -76,7 +76,7 @@ Result<Link*> Invocation::link(Access access) {
   if (!wiring_.open_embedded) {
     TRYV(hand_over(argv_));
   }
-  TRY(link_, wiring_.open_embedded(*profile, access));
+  TRY(link_, wiring_.open_embedded(*profile, access, timeout_));
   return link_.get();
 }
 
@@ -106,7 +106,7 @@ Result<> Invocation::join_workspace(const std::string& folder) {
   }
   TRY(const Profile* profile, this->profile());
   TRY(Link * controller, link(Access::write));
-  TRY(agent_, wiring_.join_workspace(*controller, *profile, folder));
+  TRY(agent_, wiring_.join_workspace(*controller, *profile, folder, timeout_));
   return ok();
 }
 

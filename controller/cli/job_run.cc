@@ -13,6 +13,13 @@ Error interruption_error() { return {ErrorKind::cancelled, std::string(interrupt
 
 std::string come_back(JobId job) { return "come back with: escape jobs attach " + std::to_string(job); }
 
+/// What becomes of a job that is left and that nobody else works on.
+constexpr std::string_view left = "A script that runs is left to end; no step is begun after it.";
+std::string go_on(JobId job) {
+  return "`escape jobs attach " + std::to_string(job) +
+         "` goes on with it, and so does any command that changes something in this workspace.";
+}
+
 /// Leaving a job that runs in this process: nobody would finish it, so it is stopped; a further Ctrl-C leaves at once.
 /// Always ends in an error.
 Result<protocol::JobView> cancel_and_wait(Invocation& run, Link& link, JobId job, std::uint64_t from,
@@ -63,9 +70,19 @@ Result<protocol::JobView> follow_job(Invocation& run, Link& link, JobId job, std
     return fail(ErrorKind::timed_out, told + to_short_text(*run.job_limit()) + " and was cancelled.",
                 "It ran in this process, so nobody would have finished it. Give it a longer --timeout.");
   }
+  const bool was_ours = link.worker() == Worker::us;
+  if (is_late && was_ours) {
+    return fail(ErrorKind::timed_out,
+                told + to_short_text(*run.job_limit()) + ", and this command ran it. " + std::string(left), go_on(job));
+  }
   if (is_late) {
     return fail(ErrorKind::timed_out, told + to_short_text(*run.job_limit()) + ". It goes on.",
                 "To see how it ends, " + come_back(job));
+  }
+  if (was_ours) {
+    run.console().err("Left job " + std::to_string(job) + ", which this command ran. " + std::string(left) + "\n" +
+                      go_on(job) + "\n");
+    return fail(interruption_error());
   }
   run.console().err("Detached. Job " + std::to_string(job) + " goes on; " + come_back(job) + "\n");
   return fail(interruption_error());

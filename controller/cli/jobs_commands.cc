@@ -42,6 +42,15 @@ std::string duration_of(Timestamp from, Timestamp to) {
   return to - from < Millis{1} ? "<1ms" : to_short_text(to - from);
 }
 
+/// A job looks as if it ran, and would for ever.
+void tell_unattended(Invocation& run, const Link& link, const protocol::JobView& job) {
+  if (link.worker() != Worker::nobody || job.phase == protocol::JobPhase::settled) return;
+  const std::string number = std::to_string(job.number);
+  run.console().err("The command that ran job " + number +
+                    " has ended, so nobody goes on with it: `escape jobs attach " + number +
+                    "` does, `escape jobs cancel " + number + "` ends it.\n");
+}
+
 Result<int> list(Invocation& run, const JobFlags& flags) {
   TRY(const std::uint64_t limit, number_of(flags.limit, "a number of jobs"));
   if (limit == 0) return fail(ErrorKind::usage, "--limit 0 would list nothing.", "Give at least 1.");
@@ -52,6 +61,7 @@ Result<int> list(Invocation& run, const JobFlags& flags) {
   }
   TRY(Link * link, run.link(Access::read));
   TRY(const protocol::reply::Jobs jobs, ask<protocol::reply::Jobs>(*link, std::move(asked)));
+  for (const protocol::JobView& job : jobs.jobs) tell_unattended(run, *link, job);
   if (flags.as_json) {
     print_json(run, list_of(jobs.jobs));
     return 0;
@@ -142,6 +152,7 @@ Result<int> show(Invocation& run, const JobFlags& flags) {
   TRY(const JobId number, number_of(flags.job, "the number of a job"));
   TRY(Link * link, run.link(Access::read));
   TRY(const protocol::reply::Job job, ask<protocol::reply::Job>(*link, protocol::request::ShowJob{number}));
+  tell_unattended(run, *link, job.job);
   if (flags.as_json) {
     print_json(run, to_json_view(job.job));
   } else {
@@ -153,7 +164,7 @@ Result<int> show(Invocation& run, const JobFlags& flags) {
 Result<int> attach(Invocation& run, const JobFlags& flags) {
   TRY(const JobId number, number_of(flags.job, "the number of a job"));
   TRY(const std::uint64_t from, number_of(flags.from, "the number of a log entry"));
-  TRY(Link * link, run.link(Access::read));
+  TRY(Link * link, run.link(Access::attend));
   TRY(const protocol::reply::Job job, ask<protocol::reply::Job>(*link, protocol::request::ShowJob{number}));
   Renderer renderer = run.make_renderer({}, job.job.phase == protocol::JobPhase::settled);
   Result<protocol::JobView> view = follow_job(run, *link, number, from, renderer, OnInterrupt::detach);
@@ -163,7 +174,7 @@ Result<int> attach(Invocation& run, const JobFlags& flags) {
 
 Result<int> cancel(Invocation& run, const JobFlags& flags) {
   TRY(const JobId number, number_of(flags.job, "the number of a job"));
-  TRY(Link * link, run.link(Access::write));
+  TRY(Link * link, run.link(Access::stop));
   TRY(const protocol::reply::Done done, ask<protocol::reply::Done>(*link, protocol::request::CancelJob{number}));
   run.console().err((done.text.empty() ? "Job " + std::to_string(number) + " is being cancelled." : done.text) + "\n");
   return 0;

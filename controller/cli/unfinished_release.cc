@@ -12,15 +12,23 @@ std::string file_of(const std::string& folder) { return io::join_path(folder, ".
 }  // namespace
 
 template <class V>
+void describe(V& visit, UnfinishedTrial& t) {
+  visit.required("environment", t.environment);
+  visit("deployment", t.deployment);
+  visit("controller", t.controller);
+  visit("metadata", t.metadata);
+}
+
+template <class V>
 void describe(V& visit, UnfinishedRelease& r) {
   visit.required("application", r.application);
   visit.required("asked", r.asked);
   visit("options", r.options);
   visit("holder", r.holder);
   visit.required("version", r.version);
-  visit("trial", r.trial);
   visit("package_sha256", r.package_sha256);
   visit("metadata", r.metadata);
+  visit("trials", r.trials);
 }
 
 std::optional<UnfinishedRelease> find_unfinished(const std::string& folder) {
@@ -30,6 +38,10 @@ std::optional<UnfinishedRelease> find_unfinished(const std::string& folder) {
   if (!value) return std::nullopt;
   Result<UnfinishedRelease> release = codec::decode<UnfinishedRelease>(value.value());
   if (!release) return std::nullopt;
+  // An earlier version wrote no more than the name.
+  const Value* trial = value.value().as_object() ? value.value().as_object()->find("trial") : nullptr;
+  const std::string* name = trial ? trial->as_string() : nullptr;
+  if (name && !name->empty()) release.value().trials.push_back({*name, {}, {}, {}});
   return std::move(release).value();
 }
 
@@ -37,6 +49,11 @@ Result<> keep_unfinished(const std::string& folder, const UnfinishedRelease& rel
   return io::write_file(file_of(folder), codec::to_json(codec::encode(release), codec::JsonStyle::indented), 0644);
 }
 
-void forget_unfinished(const std::string& folder) { (void)io::remove_all(file_of(folder)); }
+Result<> forget_unfinished(const std::string& folder, std::vector<UnfinishedTrial> trials) {
+  if (trials.empty()) return io::remove_all(file_of(folder));
+  UnfinishedRelease left;
+  left.trials = std::move(trials);
+  return keep_unfinished(folder, left);
+}
 
 }  // namespace escape::cli

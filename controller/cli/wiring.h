@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "controller/inventory/inventory.h"
 #include "protocol/messages/client.h"
 #include "shared/base/result.h"
+#include "shared/base/time.h"
 #include "shared/io/archive.h"
 #include "shared/io/http_client.h"
 
@@ -21,8 +23,20 @@ namespace escape::cli {
 using InventoryAccess = inventory::Client;
 using PackFile = io::ArchiveEntry;
 
-/// Whether a command changes something. Embedded, one that only reads never waits for another command.
-enum class Access { read, write };
+/// What a command does. Embedded, only one that writes waits for another command.
+enum class Access {
+  read,    ///< looks; nothing that another command left unfinished goes on because of it
+  attend,  ///< follows a job, which goes on in this process unless it does elsewhere
+  stop,    ///< cancels jobs, also those of a command that works at the same time
+  write,
+};
+
+/// Who makes the jobs of a controller go on.
+enum class Worker {
+  others,  ///< a daemon, or another command in this workspace
+  us,      ///< this process, as long as it lives
+  nobody,  ///< a command in this workspace has ended before they did, and we only look
+};
 
 /// A connection to a controller, remote or embedded. Thread: the one that made it.
 class Link {
@@ -41,6 +55,7 @@ class Link {
   /// true (both end well).
   virtual Result<> follow_events(EventSequence since, const std::function<bool(const protocol::EventView&)>& on_event,
                                  const std::function<bool()>& interrupted) = 0;
+  virtual Worker worker() const { return Worker::others; }
 };
 
 /// While it lives, this process runs the workspace jobs of its user.
@@ -57,8 +72,10 @@ struct Web {
 };
 
 struct Wiring {
-  std::function<Result<std::unique_ptr<Link>>(const Profile&, Access)> open_embedded;
-  std::function<Result<std::unique_ptr<WorkspaceAgent>>(Link&, const Profile&, const std::string& workspace)>
+  /// `limit`: for how long they wait for another command in the workspace; without one for ever.
+  std::function<Result<std::unique_ptr<Link>>(const Profile&, Access, std::optional<Millis> limit)> open_embedded;
+  std::function<Result<std::unique_ptr<WorkspaceAgent>>(Link&, const Profile&, const std::string& workspace,
+                                                        std::optional<Millis> limit)>
       join_workspace;
   /// `Link*` is null when the profile's own inventory is meant and no controller is needed to find it.
   std::function<Result<std::unique_ptr<InventoryAccess>>(const Profile&, Link*)> open_inventory;

@@ -4,7 +4,9 @@
 #include "controller/cli/common_flags.h"
 #include "controller/cli/git.h"
 #include "controller/cli/job_run.h"
+#include "controller/cli/lock_wait.h"
 #include "controller/cli/recorded_stage.h"
+#include "controller/cli/trial.h"
 #include "controller/cli/unfinished_release.h"
 #include "controller/cli/values.h"
 #include "controller/cli/workspace.h"
@@ -126,6 +128,8 @@ class ReleaseRun {
     TRYV(check_git());
     TRY(const io::FileLock lock, lock_releases());
     TRYV(recall());
+    TRY(const int cleared, clear_old_trials());
+    if (cleared != 0) return cleared;
     TRY(InventoryAccess * inventory, run_.inventory(Access::write));
     TRY(const bool has_package, resume(*inventory));
     if (!has_package) {
@@ -134,6 +138,7 @@ class ReleaseRun {
       TRY(const bool is_done, check_existing(*inventory));
       if (is_done) return 0;
       TRYV(check_git_tag());
+      TRYV(check_trial());
       say("info", "Releasing " + release_text(metadata_));
       TRY(const int code, make_release(version));
       if (code != 0) return code;
@@ -143,7 +148,9 @@ class ReleaseRun {
     }
     say("success", "Successfully released " + release_text(metadata_));
     TRYV(tag());
-    if (!flags_.skip_push) forget_unfinished(workspace_.folder());
+    if (!flags_.skip_push) {
+      TRYV(forget_unfinished(workspace_.folder(), unfinished_.trials));
+    }
     return 0;
   }
 
@@ -171,7 +178,7 @@ class ReleaseRun {
     Result<io::FileLock> lock = io::FileLock::try_exclusive(path);
     if (lock || lock.error().kind != ErrorKind::conflict) return lock;
     say("info", "Waiting for another release of this folder.");
-    return io::FileLock::exclusive(path);
+    return wait_for_lock(path, run_.job_limit());
   }
 
   /// What an earlier run of the same release in this folder has left.
@@ -179,14 +186,11 @@ class ReleaseRun {
     TRY(const release::ApplicationId application, workspace_.application());
     const std::string asked = workspace_.asked_version(flags_.override_version);
     std::optional<UnfinishedRelease> found = find_unfinished(workspace_.folder());
-    if (found && !found->trial.empty()) {
-      // The run that made it was killed. What still works there keeps it.
-      if (Result<Link*> link = run_.link(Access::write); link) {
-        (void)link.value()->call(protocol::request::RemoveEnvironment{found->trial});
-      }
-      found->trial.clear();
+    if (found && found->application == to_string(application) && found->asked == asked) {
+      unfinished_ = std::move(*found);
+    } else if (found) {
+      unfinished_.trials = std::move(found->trials);
     }
-    if (found && found->application == to_string(application) && found->asked == asked) unfinished_ = std::move(*found);
     unfinished_.application = to_string(application);
     unfinished_.asked = asked;
     if (unfinished_.holder.empty()) unfinished_.holder = random_hex(16);
@@ -216,19 +220,30 @@ class ReleaseRun {
     if (unfinished_.package_sha256.empty() || flags_.skip_push) return false;
     TRY(metadata_, workspace_.compile(run_, unfinished_.version));
     const std::string name = release_text(metadata_);
-    const Result<std::string> digest = io::sha256_of_file(workspace_.package_path(metadata_));
-    const bool is_same = codec::metadata_to_value(metadata_) == Value(unfinished_.metadata) && digest &&
-                         digest.value() == unfinished_.package_sha256;
-    if (!is_same) return false;
     TRY(const release::ReleaseId id, release::release_id_of(metadata_));
     const Result<release::ReleaseRecord> found = inventory.resolve({id.application, release::Exact{id.version}});
     if (!found && found.error().kind != ErrorKind::not_found) return fail(found.error());
     if (found && !found.value().sha256.empty() && found.value().sha256 != unfinished_.package_sha256) return false;
+    if (!is_of_these_files(found.has_value())) return false;
     TRYV(check_git_tag());
     is_published_ = found.has_value();
     say("info", is_published_ ? name + " was published by the run before."
                               : "Resuming the release of " + name + ": its package was made by the run before.");
     return true;
+  }
+
+  /// Of what is published only the tag is missing, and whoever repairs the remote that refused it may give it another
+  /// address.
+  bool is_of_these_files(bool is_published) const {
+    Value::Object now = *codec::metadata_to_value(metadata_).as_object();
+    Value::Object then = unfinished_.metadata;
+    if (is_published) {
+      now.set("repository", "");
+      then.set("repository", "");
+      return Value(now.sorted()) == Value(then.sorted());
+    }
+    const Result<std::string> digest = io::sha256_of_file(workspace_.package_path(metadata_));
+    return Value(now) == Value(then) && digest && digest.value() == unfinished_.package_sha256;
   }
 
   void say(std::string_view level, const std::string& text, std::vector<std::string> section = {}) {
@@ -293,37 +308,77 @@ class ReleaseRun {
     return job(JobKind::build, flags_.environment, std::move(goes_on_with));
   }
 
-  /// Deploy, smoke and destroy in an environment of their own, so that nothing alive is touched; it goes whatever
-  /// happens.
+  bool destroys_trial() const { return !flags_.skip_deploy_destroy && !flags_.skip_destroy; }
+  std::string deployment() const { return flags_.deployment.empty() ? application_text(metadata_) : flags_.deployment; }
+
+  Result<> check_trial() {
+    if (flags_.skip_deploy) return ok();
+    TRY(const ProviderNames providers, parse_providers(flags_.providers));
+    return check_lenders(run_, flags_.environment, metadata_, deployment(), providers);
+  }
+
+  /// Deploy, smoke and destroy in an environment of their own, so that nothing alive is touched. Whatever comes of it,
+  /// what it has deployed is destroyed.
   Result<int> run_trial() {
     if (flags_.skip_deploy) return 0;
+    UnfinishedTrial trial;
+    trial.environment = "release-" + random_hex(4);
+    trial.deployment = deployment();
+    TRY(trial.controller, controller_of(run_));
+    if (destroys_trial()) trial.metadata = *codec::metadata_to_value(metadata_).as_object();
+    unfinished_.trials.push_back(trial);
+    TRYV(keep_unfinished(workspace_.folder(), unfinished_));
+    Result<int> code = run_trial_in(trial);
+    const bool is_well = code && code.value() == 0;
+    if (!is_well && destroys_trial()) say("warn", "The trial failed: what it has deployed is destroyed.");
+    const Result<int> cleared = clear(trial);
+    if (!is_well && !cleared && !is_interruption(cleared.error())) say("warn", "Because " + describe(cleared.error()));
+    return is_well ? cleared : code;
+  }
+
+  Result<int> run_trial_in(const UnfinishedTrial& trial) {
     TRY(Link * link, run_.link(Access::write));
     protocol::request::ApplyEnvironment apply;
-    apply.environment = "release-" + random_hex(4);
+    apply.environment = trial.environment;
     apply.is_trial = true;
-    const std::string environment = apply.environment;
-    unfinished_.trial = environment;
-    TRYV(keep_unfinished(workspace_.folder(), unfinished_));
     TRYV(link->call(std::move(apply)));
-    Result<int> code = run_trial_in(environment);
-    Result<protocol::Reply> removed = link->call(protocol::request::RemoveEnvironment{environment});
-    unfinished_.trial.clear();
-    TRYV(keep_unfinished(workspace_.folder(), unfinished_));
-    if (code && code.value() == 0 && !removed) {
-      return fail(std::move(removed).error().in("removing the trial environment '" + environment + "'"));
+    TRY(const ProviderNames providers, parse_providers(flags_.providers));
+    TRYV(lend_providers(run_, flags_.environment, trial, metadata_, providers));
+    TRY(int code, job(JobKind::deploy, trial.environment));
+    if (code == 0 && !flags_.skip_smoke) {
+      TRY(code, job(JobKind::smoke, trial.environment));
     }
     return code;
   }
 
-  Result<int> run_trial_in(const std::string& environment) {
-    TRY(int code, job(JobKind::deploy, environment));
-    if (code == 0 && !flags_.skip_smoke) {
-      TRY(code, job(JobKind::smoke, environment));
+  /// 0: it is gone. Otherwise it stays written down for the next run, and the person is told.
+  Result<int> clear(const UnfinishedTrial& trial) {
+    TRY(const Millis limit, step_limit(flags_));
+    Result<int> code = clear_trial(run_, workspace_, trial, limit);
+    if (code && code.value() == 0) {
+      std::erase_if(unfinished_.trials, [&](const auto& one) { return one.environment == trial.environment; });
+      TRYV(keep_unfinished(workspace_.folder(), unfinished_));
+      return code;
     }
-    if (code == 0 && !flags_.skip_deploy_destroy && !flags_.skip_destroy) {
-      TRY(code, job(JobKind::destroy, environment, {"deploy"}));
-    }
+    const std::string name = trial.deployment.empty() ? "something" : trial.deployment;
+    say("warn", "The trial environment " + trial.environment + " stays: " + name + " may still be deployed there.");
+    const std::string destroy =
+        trial.deployment.empty() ? "" : "`escape run destroy -d " + name + " -e " + trial.environment + "`, then ";
+    say("warn", "The next `escape run release` in this folder destroys it first. By hand: " + destroy +
+                    "`escape environments remove " + trial.environment + "`.");
     return code;
+  }
+
+  /// Of runs that were killed, and of those that could not be destroyed. Only a person who leaves keeps this one from
+  /// going on: it may be what repairs the destruction.
+  Result<int> clear_old_trials() {
+    for (const UnfinishedTrial& trial : std::vector(unfinished_.trials)) {
+      say("info", "Removing the trial environment " + trial.environment + " of an earlier release.");
+      const Result<int> code = or_interrupted(clear(trial));
+      if (!code) say("warn", "Because " + describe(code.error()));
+      if (code && code.value() == interrupted_exit) return code;
+    }
+    return 0;
   }
 
   Result<> upload() {

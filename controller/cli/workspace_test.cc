@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+
 #include "controller/cli/fake_controller_for_tests.h"
 #include "controller/cli/git.h"
 #include "shared/codec/domain.h"
@@ -20,6 +23,9 @@ struct WorkspaceCli : Cli {
   std::vector<std::string> story;  ///< what was asked of the controller, in short
   protocol::JobKind failing{};     ///< with `has_failing`
   bool has_failing = false;
+  std::map<std::string, std::string> standing;  ///< trial environments and the status of what is in them
+  std::vector<protocol::JobView> running;       ///< in a trial's environment
+  Value::Object lender;                         ///< deployments of dev, as exported
 
   WorkspaceCli() {
     EXPECT_TRUE(io::write_file(plan,
@@ -42,11 +48,41 @@ struct WorkspaceCli : Cli {
       const bool fails = has_failing && submit->kind == failing;
       controller.end.outcome = fails ? protocol::JobOutcome::failed : protocol::JobOutcome::ok;
       controller.end.error_kind = fails ? "failed" : "";
+      if (is_trial && submit->kind == protocol::JobKind::destroy) {
+        standing[submit->environment] = fails ? "destroy_failure" : "empty";
+      } else if (is_trial) {
+        standing[submit->environment] = fails ? "failure" : "ok";
+      }
       return protocol::Reply(reply::JobMade{1});
     }
     if (const auto* apply = std::get_if<request::ApplyEnvironment>(&asked)) {
       story.push_back(apply->is_trial ? "make trial" : "apply");
       return protocol::Reply(reply::Done{});
+    }
+    if (std::holds_alternative<request::ListJobs>(asked)) return protocol::Reply(reply::Jobs{running, false});
+    if (const auto* cancel = std::get_if<request::CancelJob>(&asked)) {
+      story.push_back("cancel " + std::to_string(cancel->job));
+      return protocol::Reply(reply::Done{});
+    }
+    if (const auto* list = std::get_if<request::ListDeployments>(&asked)) {
+      protocol::DeploymentCell cell;
+      cell.environment = list->environment;
+      cell.deployment = "quickstart/hello-world";
+      cell.status = standing[list->environment];
+      return protocol::Reply(reply::Deployments{{cell}, {}, {}, {}});
+    }
+    if (const auto* wanted = std::get_if<request::ExportState>(&asked)) {
+      return protocol::Reply(reply::State{Value::Object{
+          {"environments",
+           Value::Object{{wanted->environment, Value::Object{{"deployments", Value::Object(lender)}}}}}}});
+    }
+    if (const auto* import = std::get_if<request::ImportState>(&asked)) {
+      std::string line = "lend";
+      const Value* environments = import->state.as_object()->find("environments");
+      const Value* trial = environments->as_object()->find(import->environment);
+      for (const auto& [name, deployment] : *trial->as_object()->find("deployments")->as_object()) line += " " + name;
+      story.push_back(line);
+      return protocol::Reply(reply::Imported{});
     }
     if (std::holds_alternative<request::RemoveEnvironment>(asked)) {
       story.push_back("remove trial");
@@ -75,15 +111,104 @@ TEST(RunRelease, TakesAVersionBuildsTriesPacksAndPublishes) {
   EXPECT_TRUE(cli.console.told.ends_with("Release: ✔️ Successfully released " + hello8 + "\n"));
 }
 
-TEST(RunRelease, TheTrialEnvironmentGoesAlsoAfterAFailure) {
+std::string unfinished_of(const WorkspaceCli& cli) { return cli.folder + "/.escape/release.json"; }
+
+TEST(RunRelease, WhatAFailedTrialHasDeployedIsDestroyed) {
   for (const protocol::JobKind kind : {protocol::JobKind::deploy, protocol::JobKind::smoke}) {
     WorkspaceCli cli;
     cli.has_failing = true;
     cli.failing = kind;
     EXPECT_EQ(cli.run({"run", "release", "--plan", cli.plan}), 3);
+    ASSERT_GE(cli.story.size(), 2u);
+    EXPECT_EQ(cli.story[cli.story.size() - 2], "destroy trial " + hello8 + " deploy");
     EXPECT_EQ(cli.story.back(), "remove trial");
     EXPECT_TRUE(cli.inventory.published.empty());
+    WorkspaceCli leaving;
+    leaving.has_failing = true;
+    leaving.failing = kind;
+    EXPECT_EQ(leaving.run({"run", "release", "--plan", leaving.plan, "--skip-deploy-destroy"}), 3);
+    EXPECT_EQ(leaving.story.back(), "remove trial");
+    const auto destroys = [](const std::string& line) { return line.starts_with("destroy trial"); };
+    EXPECT_TRUE(std::ranges::none_of(leaving.story, destroys));
   }
+}
+
+TEST(RunRelease, ATrialThatCannotBeDestroyedStaysAndTheNextRunTriesAgain) {
+  WorkspaceCli cli;
+  cli.has_failing = true;
+  cli.failing = protocol::JobKind::destroy;
+  const std::vector<std::string> release{"run", "release", "--plan", cli.plan, "--skip-build"};
+  EXPECT_EQ(cli.run(release), 3);
+  EXPECT_EQ(cli.story.back(), "destroy trial " + hello8 + " deploy");
+  ASSERT_EQ(cli.standing.size(), 1u);
+  const std::string trial = cli.standing.begin()->first;
+  EXPECT_NE(cli.console.told.find("The trial environment " + trial + " stays: quickstart/hello-world may still be"),
+            std::string::npos)
+      << cli.console.told;
+  EXPECT_NE(cli.console.told.find("`escape run destroy -d quickstart/hello-world -e " + trial +
+                                  "`, then `escape environments remove " + trial + "`."),
+            std::string::npos)
+      << cli.console.told;
+  EXPECT_NE(io::read_file(unfinished_of(cli)).value().find(trial), std::string::npos);
+
+  // Still not: the next one says so and does its own work, which fails in the same way.
+  cli.story.clear();
+  EXPECT_EQ(cli.run(release), 3);
+  EXPECT_EQ(cli.story.front(), "destroy trial " + hello8 + " deploy");
+  EXPECT_EQ(cli.standing.size(), 2u);
+  cli.story.clear();
+  cli.has_failing = false;
+  EXPECT_EQ(cli.run(release), 0) << cli.console.told;
+  const std::vector<std::string> cleared{"destroy trial " + hello8 + " deploy", "remove trial",
+                                         "destroy trial " + hello8 + " deploy", "remove trial", "make trial"};
+  ASSERT_GE(cli.story.size(), cleared.size());
+  EXPECT_EQ(std::vector(cli.story.begin(), cli.story.begin() + 5), cleared);
+  EXPECT_FALSE(io::exists(unfinished_of(cli)));
+}
+
+TEST(RunRelease, EndsWhatAKilledOneHasLeftRunning) {
+  WorkspaceCli cli;
+  cli.has_failing = true;
+  cli.failing = protocol::JobKind::destroy;
+  EXPECT_EQ(cli.run({"run", "release", "--plan", cli.plan}), 3);
+  cli.has_failing = false;
+  cli.story.clear();
+  protocol::JobView deploy;
+  deploy.number = 4;
+  cli.running = {deploy};
+  EXPECT_EQ(cli.run({"run", "release", "--plan", cli.plan, "--skip-deploy", "--skip-build"}), 0) << cli.console.told;
+  EXPECT_EQ(cli.story, (std::vector<std::string>{"cancel 4", "destroy trial " + hello8 + " deploy", "remove trial"}));
+}
+
+Value provider_of(const std::string& interface, const std::string& uses = {}) {
+  Value::Object providers;
+  if (!uses.empty()) providers.set("x", uses);
+  return Value::Object{
+      {"stages", Value::Object{{"deploy", Value::Object{{"provides", Value::List{interface}},
+                                                        {"providers", Value(std::move(providers))}}}}}};
+}
+
+TEST(RunRelease, IsTriedWithTheProvidersOfTheEnvironment) {
+  WorkspaceCli cli;
+  ASSERT_TRUE(io::write_file(cli.plan,
+                             "name: quickstart/hello-world\nversion: 0.0.@\nconsumes: [kube]\n"
+                             "deploy: deploy.sh\n"));
+  EXPECT_EQ(cli.run({"run", "release", "--plan", cli.plan}), 1);
+  EXPECT_TRUE(cli.story.empty()) << "told before any work";
+  EXPECT_NE(cli.console.told.find(hello8 + " consumes 'kube', which nothing provides in the environment dev."),
+            std::string::npos)
+      << cli.console.told;
+  EXPECT_NE(cli.console.told.find("--skip-deploy"), std::string::npos);
+  cli.lender = Value::Object{{"a/kube", provider_of("kube", "a/cloud")},
+                             {"a/cloud", provider_of("cloud")},
+                             {"a/other", provider_of("other")},
+                             {"quickstart/hello-world", provider_of("kube")}};
+  EXPECT_EQ(cli.run({"run", "release", "--plan", cli.plan, "-p", "kube=a/none"}), 1);
+  EXPECT_TRUE(cli.story.empty());
+  EXPECT_EQ(cli.run({"run", "release", "--plan", cli.plan}), 0) << cli.console.told;
+  ASSERT_GE(cli.story.size(), 3u);
+  EXPECT_EQ(cli.story[1], "make trial");
+  EXPECT_EQ(cli.story[2], "lend a/kube a/cloud");
 }
 
 TEST(RunRelease, AFailingBuildEndsItBeforeTheTrial) {
@@ -115,8 +240,6 @@ TEST(RunRelease, AnExistingVersionIsToldBeforeAnyWork) {
             std::string::npos);
   EXPECT_TRUE(cli.story.empty());
 }
-
-std::string unfinished_of(const WorkspaceCli& cli) { return cli.folder + "/.escape/release.json"; }
 
 TEST(RunRelease, GoesOnWithThePackageThatCouldNotBePublished) {
   WorkspaceCli cli;
@@ -289,6 +412,20 @@ TEST(PlanPreview, TellsTheCommitAlsoWithoutARemoteAndNoPassword) {
   EXPECT_EQ(metadata.revision_message, "Something");
   EXPECT_EQ(metadata.revision_author, "Ann <ann@example.org>");
   EXPECT_EQ(metadata.git_revision + "\n", cli.git({"rev-parse", "HEAD"}));
+}
+
+/// What the metadata says of the remote is not what was in the way.
+TEST(RunRelease, ATagIsPushedToARemoteWhoseAddressWasRepaired) {
+  GitCli cli;
+  cli.git({"remote", "set-url", "origin", cli.remote + "-typo"});
+  EXPECT_EQ(cli.release(), 3) << cli.console.told;
+  EXPECT_TRUE(cli.inventory.published.contains(hello8));
+  cli.git({"remote", "set-url", "origin", cli.remote});
+  cli.story.clear();
+  EXPECT_EQ(cli.release(), 0) << cli.console.told;
+  EXPECT_TRUE(cli.story.empty());
+  EXPECT_EQ(cli.inventory.reservations, 1);
+  EXPECT_EQ(run_git(cli.remote, {"tag"}).value(), hello8 + "\n");
 }
 
 TEST(RunDeploy, WithoutAReleaseDeploysThisFolder) {

@@ -77,14 +77,15 @@ Result<std::unique_ptr<inventory::Client>> controller_inventory(const cli::Profi
   return inventory::connect_http(std::move(options));
 }
 
-Result<std::unique_ptr<cli::Link>> open_embedded(const cli::Profile& profile, cli::Access access) {
+Result<std::unique_ptr<cli::Link>> open_embedded(const cli::Profile& profile, cli::Access access,
+                                                 std::optional<Millis> limit) {
   embedded::WorkspaceOptions options;
   options.folder = io::absolute_path(".");
   TRY(options.inventory, own_inventory(profile));
   options.inventory_url = options.inventory->base_url();
   options.download = download_as(profile);
-  return access == cli::Access::write ? embedded::open_workspace(std::move(options))
-                                      : embedded::read_workspace(std::move(options));
+  options.limit = limit;
+  return embedded::open_workspace(std::move(options), access);
 }
 
 /// Runs workspace jobs for a remote controller in this process, under the person's own key.
@@ -115,9 +116,9 @@ class JoinedAgent : public cli::WorkspaceAgent {
 };
 
 Result<std::unique_ptr<cli::WorkspaceAgent>> join_workspace(cli::Link& link, const cli::Profile& profile,
-                                                            const std::string& workspace) {
+                                                            const std::string& workspace, std::optional<Millis> limit) {
   if (!profile.is_remote()) return std::make_unique<cli::WorkspaceAgent>();  // the embedded agent runs them
-  TRY(io::FileLock lock, embedded::lock_workspace(workspace));
+  TRY(io::FileLock lock, embedded::lock_workspace(workspace, limit));
   TRY(protocol::reply::Hello hello, greet(link));
   agent::NodeOptions options;
   options.data_folder = io::join_path(workspace, ".escape/agent");

@@ -2,11 +2,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "controller/cli/wiring.h"
 #include "controller/inventory/inventory.h"
 #include "shared/base/result.h"
+#include "shared/base/time.h"
 #include "shared/io/files.h"
 #include "shared/io/http_client.h"
 
@@ -22,16 +24,18 @@ struct WorkspaceOptions {
   std::string inventory_url;                     ///< of a remote one; empty for the user's own
   /// How the agent fetches packages from there; empty: without any credentials.
   std::function<Result<>(const io::Download&)> download{};
+  /// For how long to wait for another command in the workspace; without one for ever.
+  std::optional<Millis> limit{};
 };
 
-/// One process at a time works in a workspace: waits for another one and says so on stderr.
-Result<io::FileLock> lock_workspace(const std::string& workspace);
+/// One process at a time works in a workspace: waits for another one and says so on stderr. Error: timed_out.
+Result<io::FileLock> lock_workspace(const std::string& workspace, std::optional<Millis> limit);
 
-/// Starts controller and agent on threads of their own; both end when the link is destroyed.
-Result<std::unique_ptr<cli::Link>> open_workspace(WorkspaceOptions options);
-
-/// Reads beside a working command. When none works and jobs were left unsettled by one that was killed, the workspace
-/// is opened in full, so that they go on.
-Result<std::unique_ptr<cli::Link>> read_workspace(WorkspaceOptions options);
+/// Controller and agent, on threads of their own until the link is destroyed, where the access needs them; a view of
+/// the database where it does not, or where another command works.
+///
+/// Jobs that were left by a command that has ended go on with `write`, with `stop` (once its own request is decided),
+/// and with `attend` when such a job is followed. With `read` no script is begun: what still ran for them is taken up.
+Result<std::unique_ptr<cli::Link>> open_workspace(WorkspaceOptions options, cli::Access access);
 
 }  // namespace escape::embedded

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <filesystem>
 #include <map>
 
@@ -234,6 +235,128 @@ TEST_F(Embedded, AKilledCommandIsContinuedByTheNext) {
   EXPECT_EQ(attached.exit_status, 0) << attached.all();
   EXPECT_TRUE(has(attached.all(), "finished")) << attached.all();
   EXPECT_EQ(count_lines(folder_ + "/runs"), 1);
+}
+
+/// Three steps; each says that it begins, and waits for a file of its own name.
+class Left : public Embedded {
+ protected:
+  Left() {
+    const auto step = [&](const std::string& name) {
+      return name + ": {inline: 'echo " + name + " >> " + folder_ + "/runs; until [ -e " + folder_ + "/go-" + name +
+             " ] || [ ! -e " + workspace() + " ]; do sleep 0.05; done; echo done " + name + "'}\n";
+    };
+    write_text(workspace() + "/escape.yml", "name: quickstart/hello-world\nversion: 0.0.@\n" + step("pre_deploy") +
+                                                step("deploy") + step("post_deploy"));
+    EXPECT_EQ(run({"run", "release", "--skip-deploy"}).exit_status, 0);
+  }
+  void go(const std::string& step) { write_text(folder_ + "/go-" + step, ""); }
+  std::string runs() const { return read_text(folder_ + "/runs"); }
+  /// Until the first step runs. The job's number is 2: the release's build came before.
+  Process begin(std::vector<std::string> more = {}) {
+    std::vector<std::string> command{"run", "deploy", "quickstart/hello-world-latest", "-e", "stage"};
+    command.insert(command.end(), more.begin(), more.end());
+    Process deploy = start(command, "deploy");
+    EXPECT_TRUE(eventually([&] { return runs() == "pre_deploy\n"; })) << told();
+    return deploy;
+  }
+  std::string told() const { return read_text(folder_ + "/deploy.err"); }
+  /// Until a look has seen that the step has ended.
+  Ran look_until(const std::string& text) {
+    Ran shown;
+    EXPECT_TRUE(eventually([&] {
+      shown = run({"jobs", "show", "2"});
+      return has(shown.out, text);
+    })) << shown.all();
+    return shown;
+  }
+};
+
+TEST_F(Left, AJobIsLeftAsItIsAndOnlyAttachGoesOnWithIt) {
+  Process deploy = begin();
+  ASSERT_EQ(::kill(-deploy.pid(), SIGINT), 0) << "as a terminal does: to everything in the foreground";
+  EXPECT_EQ(deploy.wait(), 130) << told();
+  EXPECT_TRUE(has(told(),
+                  "Left job 2, which this command ran. A script that runs is left to end; no step is begun "
+                  "after it.\n`escape jobs attach 2` goes on with it"))
+      << told();
+  EXPECT_FALSE(has(told(), "2 goes on")) << told();
+  go("pre_deploy");
+  const Ran shown = look_until("settled");
+  EXPECT_TRUE(has(shown.err, "nobody goes on with it: `escape jobs attach 2` does")) << shown.all();
+  for (const std::vector<std::string>& look : std::vector<std::vector<std::string>>{
+           {"status"}, {"jobs", "list"}, {"state", "list-deployments", "-e", "stage"}, {"status", "--json"}}) {
+    const Ran looked = run(look);
+    EXPECT_EQ(looked.exit_status, 0) << looked.all();
+    EXPECT_EQ(runs(), "pre_deploy\n") << "a look began the next step: " << look.front();
+  }
+  go("deploy");
+  go("post_deploy");
+  const Ran attached = run({"jobs", "attach", "2"});
+  EXPECT_EQ(attached.exit_status, 0) << attached.all();
+  EXPECT_TRUE(has(attached.err, "done post_deploy")) << attached.all();
+  EXPECT_EQ(runs(), "pre_deploy\ndeploy\npost_deploy\n");
+}
+
+TEST_F(Left, ATimeoutSaysTheTruthAndTheNextChangeGoesOn) {
+  Process deploy = begin({"--timeout", "5s"});
+  EXPECT_EQ(deploy.wait(), 124) << told();
+  EXPECT_TRUE(
+      has(told(), "Job 2 has not settled within 5.0s, and this command ran it. A script that runs is left to end"))
+      << told();
+  EXPECT_FALSE(has(told(), "goes on.")) << told();
+  for (const char* step : {"pre_deploy", "deploy", "post_deploy"}) go(step);
+  // Queued behind job 2 on the same deployment.
+  const Ran next = run({"run", "deploy", "quickstart/hello-world-latest", "-e", "stage"});
+  EXPECT_EQ(next.exit_status, 0) << next.all();
+  EXPECT_TRUE(has(runs(), "pre_deploy\ndeploy\npost_deploy\npre_deploy\n")) << runs();
+}
+
+TEST_F(Left, CancellingIsNotGoingOn) {
+  Process deploy = begin();
+  deploy.kill_hard();
+  go("pre_deploy");
+  const Ran cancelled = run({"jobs", "cancel", "2"});
+  EXPECT_EQ(cancelled.exit_status, 0) << cancelled.all();
+  EXPECT_EQ(cancelled.err, "Job 2 is cancelled.\n");
+  EXPECT_EQ(runs(), "pre_deploy\n");
+  EXPECT_EQ(run({"jobs", "cancel", "2"}).exit_status, 6);
+}
+
+TEST_F(Left, CancelReachesTheCommandThatRunsTheJob) {
+  Process deploy = begin();
+  const Ran cancelled = run({"jobs", "cancel", "2"});
+  EXPECT_EQ(cancelled.exit_status, 0) << cancelled.all();
+  EXPECT_TRUE(has(cancelled.err, "Job 2 is being cancelled")) << cancelled.all();
+  EXPECT_EQ(deploy.wait(), 3) << told();
+  EXPECT_TRUE(has(told(), "Cancelled by")) << told();
+  EXPECT_EQ(runs(), "pre_deploy\n");
+  const Ran again = run({"jobs", "cancel", "2"});
+  EXPECT_EQ(again.exit_status, 6) << again.all();
+  EXPECT_TRUE(has(again.err, "Job 2 has already ended.")) << again.all();
+}
+
+TEST_F(Left, ATimeoutIsKeptWhileTheWorkspaceIsTaken) {
+  Process deploy = begin();
+  const Ran late = run({"run", "deploy", "quickstart/hello-world-latest", "-e", "stage", "--timeout", "1s"});
+  EXPECT_EQ(late.exit_status, 124) << late.all();
+  EXPECT_TRUE(has(late.err, "Another command worked in this workspace for longer than 1.0s (pid " +
+                                std::to_string(deploy.pid()) + ": escape run deploy"))
+      << late.all();
+  EXPECT_TRUE(deploy.is_running());
+  EXPECT_EQ(count_lines(folder_ + "/runs"), 1);
+}
+
+/// Who attends a job of another command has it go on when that one leaves.
+TEST_F(Left, AttachGoesOnWithWhatTheOtherCommandLeaves) {
+  Process deploy = begin();
+  Process attached = start({"jobs", "attach", "2"}, "attached");
+  ASSERT_TRUE(eventually([&] { return has(read_text(folder_ + "/attached.err"), "Running pre_deploy step"); }))
+      << read_text(folder_ + "/attached.err");
+  deploy.send_signal(SIGINT);
+  EXPECT_EQ(deploy.wait(), 130) << told();
+  for (const char* step : {"pre_deploy", "deploy", "post_deploy"}) go(step);
+  EXPECT_EQ(attached.wait(), 0) << read_text(folder_ + "/attached.err");
+  EXPECT_EQ(runs(), "pre_deploy\ndeploy\npost_deploy\n");
 }
 
 }  // namespace
