@@ -70,7 +70,7 @@ TEST_F(AgentsTest, a_job_waits_for_its_agent_and_then_fails_with_a_hint) {
   h.disconnect(*agent);
   const JobId job = h.deploy(app);
   h.tick(3s);
-  EXPECT_EQ(h.job(job).message, "Waiting for agent s1, last seen at 2027-01-15T08:00:00Z");
+  EXPECT_EQ(h.job(job).message, "Waiting for agent s1, last seen at 2027-01-15T08:00:00.000000Z");
   h.tick(h.settings.agent_wait);
   EXPECT_EQ(h.job(job).error_kind, "unreachable");
   EXPECT_THAT(h.job(job).hint, HasSubstr("escape agents remove s1"));

@@ -97,14 +97,17 @@ Result<std::optional<protocol::Reply>> ask_to_cancel(const std::string& workspac
   const std::string path = io::join_path(cancel_folder(workspace), random_hex(8) + "-" + std::to_string(job));
   const std::string answer = path + std::string(answer_suffix);
   const Instant end = read_clocks().steady + limit;
-  while (read_clocks().steady < end && is_worked_in()) {
-    // The folder is made anew by a command that has just begun.
-    if (!io::exists(path) && !io::exists(answer)) (void)io::write_file(path, "", 0600);
+  while (true) {
+    // Before the answer is looked for: whoever gives it may be gone right after.
+    const bool is_last = read_clocks().steady >= end || !is_worked_in();
     if (Result<std::string> text = io::read_file(answer); text) {
       (void)io::remove_all(answer);
       TRY(protocol::Reply reply, reply_in(text.value()));
       return std::optional(std::move(reply));
     }
+    if (is_last) break;
+    // The folder is made anew by a command that has just begun.
+    if (!io::exists(path)) (void)io::write_file(path, "", 0600);
     std::this_thread::sleep_for(ask_again);
   }
   (void)io::remove_all(path);
