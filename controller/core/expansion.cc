@@ -433,6 +433,7 @@ Result<std::vector<const release::Dependency*>> ordered_dependencies(const relea
     const auto next = std::ranges::find_if(waiting, is_free);
     if (next == waiting.end()) {
       std::vector<std::string> names;
+      names.reserve(waiting.size());
       for (const release::Dependency* one : waiting) names.push_back(one->variable);
       return fail(ErrorKind::bad_data,
                   "The dependencies " + join(names, ", ") + " of " + to_string(application_of(metadata)) +

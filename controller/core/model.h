@@ -79,9 +79,9 @@ struct Job {
   bool cancel_requested = false;
   std::string cancelled_by;
   std::uint32_t current = 0;         ///< the first step that has not had its turn; task_count when none is left
+  std::uint32_t task_count = 0;      ///< of its steps, those without a task among them
   std::vector<std::uint32_t> ahead;  ///< steps behind it that have had theirs, in order
   std::vector<std::uint32_t> at;     ///< steps that are being worked on: each has a task
-  std::uint32_t task_count = 0;      ///< of its steps, those without a task among them
   std::uint64_t log_entries = 0;     ///< root jobs: entries written so far; in the row of a live job maybe fewer
   Timestamp created_at{}, started_at{}, settled_at{};
   std::map<std::string, std::string> previous_variables;  ///< INPUT_PREVIOUS_…: the values of the run before this one
@@ -90,6 +90,7 @@ struct Job {
   int tried = 0;                    ///< failed tries in a row before this job: converge's back-off counts on
   bool is_automatic = false;        ///< a converge that the controller began by itself
   bool removes_deployment = false;  ///< destroy: the deployment goes when it ends well
+  bool is_let_go = false;           ///< one of a set of promotions: all of the set could begin, and do
   std::vector<std::string> failed_deployments;   ///< converge: names of the deployments that failed so far
   JobId retry_of = 0;                            ///< the job that this one runs again
   std::vector<Redo> redo;                        ///< a retried converge: what it does, instead of looking anew
@@ -109,7 +110,6 @@ struct Job {
   std::string reason;                    ///< rollback: why
   std::string plan;                      ///< id of the plan that a person agreed to; another one now is a conflict
   std::vector<std::string> with_inputs;  ///< a set of promotions: inputs of each source that go along
-  bool is_let_go = false;                ///< one of a set of promotions: all of the set could begin, and do
   friend bool operator==(const Job&, const Job&) = default;
 };
 

@@ -161,9 +161,9 @@ class WorkspaceLink : public cli::Link {
   std::optional<Error> end_;
   std::atomic<bool> has_ended_ = false;
 
-  // Destroyed from the bottom up: threads, links, what they run, sockets, inventory, lock. The controller's thread before
-  // its agent's: it is not to hear that its agent leaves. They leave together and come back together, and each command
-  // that only reads would tell of it in the log of a running job.
+  // Destroyed from the bottom up: threads, links, what they run, sockets, inventory, lock. The controller's thread
+  // before its agent's: it is not to hear that its agent leaves. They leave together and come back together, and each
+  // command that only reads would tell of it in the log of a running job.
   WorkspaceOptions options_;
   io::FileLock lock_;
   cli::Access access_;
