@@ -129,6 +129,11 @@ TEST_F(Packages, APlanRunsFromItsFolderWithAllThatItNeeds) {
   const Ran built = cluster.escape({"run", "build", "-e", "test", "-v", "size=4"});
   EXPECT_EQ(built.exit_status, 0) << built.all();
   EXPECT_EQ(db_runs(), 2);
+  // Its trial has the environment's provider, and leaves nothing behind.
+  const Ran released = cluster.escape({"run", "release", "-e", "test", "-v", "size=4"});
+  EXPECT_EQ(released.exit_status, 0) << released.all();
+  EXPECT_TRUE(has(released.err, "Successfully released qs/app-v1.1")) << released.all();
+  EXPECT_FALSE(has(cluster.escape({"environments", "list"}).out, "release-"));
 }
 
 TEST_F(Packages, AControllerThatDiesWhileADependencyRunsGoesOnWithIt) {
