@@ -32,9 +32,6 @@ Error token_refused() {
           {}};
 }
 
-/// How the socket of people answers a Join (protocol/messages).
-constexpr std::string_view not_of_a_client = "is not a known message of a client";
-
 Error token_of_a_person() {
   return {ErrorKind::usage,
           "This invitation is for a person: the controller listens to people there, not to agents.",
@@ -60,7 +57,7 @@ Answer read_answer(const std::vector<std::string>& frames, const std::string& se
   Result<protocol::ToAgent> message = protocol::decode_to_agent(envelope.value().type, envelope.value().body);
   if (!message) return std::nullopt;
   if (auto* refused = std::get_if<protocol::Refused>(&message.value());
-      refused && refused->message.find(not_of_a_client) != std::string::npos) {
+      refused && refused->message.find(protocol::not_of_a_client) != std::string::npos) {
     return Result<protocol::Joined>(fail(token_of_a_person()));  // outside of any session
   }
   if (envelope.value().header.session != session) return std::nullopt;

@@ -26,9 +26,6 @@ std::string shown_address(const std::string& endpoint) {
   return endpoint.starts_with("tcp://") ? endpoint.substr(6) : endpoint;
 }
 
-/// How the socket of agents answers what a person's program says (protocol/messages).
-constexpr std::string_view not_of_an_agent = "is not a known message of an agent";
-
 std::string how_to_make_smaller(const protocol::Request& request) {
   if (const auto* import = std::get_if<protocol::request::ImportState>(&request)) {
     return import->environment.empty() ? "Import one environment after another: escape state import FILE -e ENVIRONMENT"
@@ -215,7 +212,7 @@ Result<> RemoteLink::take(std::vector<std::string> frames) {
   if (auto* refused = std::get_if<protocol::Refused>(&message.value())) {
     // Outside of any session, so without a number: greet anew, unless the controller says that it would not help.
     if (refused->is_final) return fail(kind_from_name(refused->kind), refused->message);
-    if (refused->message.find(not_of_an_agent) != std::string::npos) return fail(for_agents());
+    if (refused->message.find(protocol::not_of_an_agent) != std::string::npos) return fail(for_agents());
     if (refused->retry_after > Millis{0}) session_.on_busy(read_clocks().steady, refused->retry_after, jitter());
     drop(refused->message);
     return ok();

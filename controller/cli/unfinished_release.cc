@@ -38,10 +38,6 @@ std::optional<UnfinishedRelease> find_unfinished(const std::string& folder) {
   if (!value) return std::nullopt;
   Result<UnfinishedRelease> release = codec::decode<UnfinishedRelease>(value.value());
   if (!release) return std::nullopt;
-  // An earlier version wrote no more than the name.
-  const Value* trial = value.value().as_object() ? value.value().as_object()->find("trial") : nullptr;
-  const std::string* name = trial ? trial->as_string() : nullptr;
-  if (name && !name->empty()) release.value().trials.push_back({*name, {}, {}, {}});
   return std::move(release).value();
 }
 

@@ -315,7 +315,7 @@ TEST(RunRelease, RemovesTheTrialOfARunThatWasKilled) {
   WorkspaceCli cli;
   ASSERT_TRUE(io::make_folders(cli.folder + "/.escape"));
   ASSERT_TRUE(io::write_file(unfinished_of(cli), R"({"application":"_/other","asked":"1","version":"1",)"
-                                                 R"("trial":"release-1234"})"));
+                                                 R"("trials":[{"environment":"release-1234"}]})"));
   EXPECT_EQ(cli.run({"run", "release", "--plan", cli.plan}), 0) << cli.console.told;
   EXPECT_EQ(cli.story.front(), "remove trial");
 }

@@ -34,6 +34,13 @@ bool has_had_its_turn(const Job& job, std::uint32_t index) {
   return index < job.current || std::ranges::binary_search(job.ahead, index);
 }
 
+bool is_unknown(const Job& job, const State& state) {
+  return std::ranges::any_of(job.at, [&](std::uint32_t index) {
+    const auto task = state.tasks.find({job.number, index});
+    return task != state.tasks.end() && task->second.phase == TaskPhase::unknown;
+  });
+}
+
 /// One that waits for nothing any more. When a job has failed or is to stop nothing new begins. Of a dependency whose
 /// scripts have begun a failure beside it leaves no half: it goes on to its end. A cancellation has nothing to stop
 /// where no script is left.
@@ -150,7 +157,7 @@ void Core::Impl::fail_step(TaskId id, Error error, std::string_view last_output)
   for (std::uint32_t unit = step.line; unit != 0; unit = units[unit].parent) lines.push_back(unit);
   lines.push_back(0);
   if (!job.failure || (is_cut_off && kind_from_name(job.failure->kind) != ErrorKind::unknown)) {
-    job.failure = Failure{std::string(kind_name(error.kind)), describe(error), error.hint, id.index, true};
+    job.failure = Failure{std::string(kind_name(error.kind)), describe(error), error.hint, true};
   }
   job.failure->lines = std::move(lines);
   withdraw_unsent(number);

@@ -277,6 +277,9 @@ TEST_F(AdvanceTest, all_that_an_agent_out_of_reach_has_is_settled_by_one_word) {
   EXPECT_EQ(h.job(job).outcome, JobOutcome::failed);
   EXPECT_EQ(status("app:cache"), "failure");
   EXPECT_EQ(h.state().agents.at("stage-1").strays.size(), 2u);
+  EXPECT_EQ(std::ranges::count(h.events, "job.resolved", &protocol::EventView::kind), 1);
+  EXPECT_EQ(*h.last_event("job.resolved")->data.find("step"),
+            Value("pre_deploy of qq/app:db, pre_deploy of qq/app:cache"));
   h.connect(*agent);
   EXPECT_TRUE(h.told("task.late"));
 }

@@ -140,9 +140,8 @@ Result<> Core::Impl::fill_task(Task& task) {
   const state::StageRecord& stage = surroundings.record ? *surroundings.record : nothing;
   static const std::map<std::string, std::string> none;
   const auto below = job.previous_below.find(unit.deployment);
-  const std::map<std::string, std::string>& previous = step.unit == 0                      ? job.previous_variables
-                                                       : below == job.previous_below.end() ? none
-                                                                                           : below->second;
+  const auto& previous_of_it = below == job.previous_below.end() ? none : below->second;
+  const auto& previous = step.unit == 0 ? job.previous_variables : previous_of_it;
   const bool is_of_provider = step.part == Part::activate || step.part == Part::deactivate;
   const bool has_previous = !is_of_provider && step.part != Part::errand;
   task.variables = variables_for(metadata, stage, has_previous ? previous : none, sees_outputs(step.part));

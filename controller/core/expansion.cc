@@ -99,11 +99,11 @@ class StepList {
     }
     side_by_side(unit, dependencies, stage, kind);
     const std::uint32_t own = next();
-    const std::map<std::string, std::uint32_t> activated = activate(unit, activations, stage, kind);
+    const std::map<std::string, std::uint32_t> activated = activate(activations, stage, kind);
     add({stage, "pre_" + word, StatusCode::running_pre_step, Part::pre, kind, unit});
     add({stage, word, StatusCode::running_main_step, Part::main, kind, unit});
     add({stage, "post_" + word, StatusCode::running_post_step, Part::post, kind, unit});
-    deactivate(unit, activations, activated, stage, kind);
+    deactivate(activations, activated, stage, kind);
     note_uses(unit, activations, {first, next() - 1}, {own, next() - 1});
   }
 
@@ -112,7 +112,7 @@ class StepList {
     const std::vector<Activation> activations = activations_of(unit, scope);
     const std::uint32_t first = next();
     line_ = unit;
-    const std::map<std::string, std::uint32_t> activated = activate(unit, activations, stage, kind);
+    const std::map<std::string, std::uint32_t> activated = activate(activations, stage, kind);
     add({stage, "pre_destroy", StatusCode::running_pre_destroy_step, Part::pre_destroy, kind, unit});
     add({stage, "destroy", StatusCode::running_main_destroy_step, Part::destroy, kind, unit});
     add({stage, "post_destroy", StatusCode::running_post_destroy_step, Part::post_destroy, kind, unit});
@@ -122,7 +122,7 @@ class StepList {
     if (!dependencies.empty()) {
       add({stage, "close", StatusCode::running_post_destroy_step, Part::close, kind, unit});
     }
-    deactivate(unit, activations, activated, stage, kind);
+    deactivate(activations, activated, stage, kind);
     note_uses(unit, activations, {first, next() - 1}, {first, next() - 1});
   }
 
@@ -133,9 +133,9 @@ class StepList {
 
   void errand(const std::string& name) {
     const std::vector<Activation> activations = activations_of(0, release::Scope::deploy);
-    const std::map<std::string, std::uint32_t> activated = activate(0, activations, "deploy", JobKind::errand);
+    const std::map<std::string, std::uint32_t> activated = activate(activations, "deploy", JobKind::errand);
     add({"deploy", name, StatusCode::ok, Part::errand, JobKind::errand, 0});
-    deactivate(0, activations, activated, "deploy", JobKind::errand);
+    deactivate(activations, activated, "deploy", JobKind::errand);
   }
 
   /// Whoever works with a deployment is not beside anybody else who does: one's deactivation would take away what the
@@ -180,11 +180,13 @@ class StepList {
     if (units.empty()) return;
     const std::vector<std::uint32_t> before = after_;
     const bool brings_up = kind != JobKind::destroy;
+    std::map<std::uint32_t, std::set<std::string>> needs;
+    for (const std::uint32_t one : units) needs[one] = needs_at(one, stage);
     std::vector<std::pair<std::uint32_t, std::uint32_t>> ends;  // unit, its last step
     for (const std::uint32_t one : units) {
       after_.clear();
       for (const auto& [other, last] : ends) {
-        if (brings_up ? speaks_of(one, other, stage) : speaks_of(other, one, stage)) after_.push_back(last);
+        if (brings_up ? speaks_of(needs.at(one), other) : speaks_of(needs.at(other), one)) after_.push_back(last);
       }
       if (after_.empty()) after_ = before;
       brings_up ? roll(one, stage, kind) : destroy(one, stage, kind);
@@ -195,21 +197,30 @@ class StepList {
     line_ = unit;
   }
 
-  /// Whether a dependency is given something of its sibling, or may be: of one that the plan no longer names nobody
-  /// knows.
-  bool speaks_of(std::uint32_t unit, std::uint32_t sibling, const std::string& stage) const {
+  /// The globals that a dependency's values come from. Of one that the plan no longer names nobody knows: any.
+  std::set<std::string> needs_at(std::uint32_t unit, const std::string& stage) const {
     const std::uint32_t parent = all_.units[unit].parent;
-    const release::Metadata* metadata = parent == 0 ? &all_.metadata_of(0) : all_.find(all_.units[parent].release);
+    const release::Metadata* metadata = metadata_above(unit);
     const release::Dependency* one = metadata ? dependency_of(*metadata, unit) : nullptr;
+    if (!one) return {any_global};
+    return all_needs_of(*one, all_.find(all_.units[unit].release), *metadata, scope_of(parent, stage));
+  }
+
+  /// Whether one with those needs is given something of its sibling, or may be.
+  bool speaks_of(const std::set<std::string>& needs, std::uint32_t sibling) const {
+    const release::Metadata* metadata = metadata_above(sibling);
     const release::Dependency* other = metadata ? dependency_of(*metadata, sibling) : nullptr;
-    if (!one || !other) return true;
-    const std::set<std::string> needs =
-        all_needs_of(*one, all_.find(all_.units[unit].release), *metadata, scope_of(parent, stage));
+    if (!other || needs.contains(any_global)) return true;
     const std::string id = canonical_id(other->release_id);
-    if (needs.contains(other->variable) || needs.contains(id) || needs.contains(any_global)) return true;
+    if (needs.contains(other->variable) || needs.contains(id)) return true;
     return std::ranges::any_of(metadata->variable_context, [&](const auto& alias) {
       return needs.contains(alias.first) && (alias.second == other->variable || alias.second == id);
     });
+  }
+
+  const release::Metadata* metadata_above(std::uint32_t unit) const {
+    const std::uint32_t parent = all_.units[unit].parent;
+    return parent == 0 ? &all_.metadata_of(0) : all_.find(all_.units[parent].release);
   }
 
   const release::Dependency* dependency_of(const release::Metadata& metadata, std::uint32_t unit) const {
@@ -263,39 +274,37 @@ class StepList {
     return activations;
   }
 
-  Step activation_step(const Activation& one, std::uint32_t unit, const std::string& stage, JobKind kind, Part part) {
+  static Step activation_step(const Activation& one, const std::string& stage, JobKind kind, Part part) {
     Step step{stage,          part == Part::activate ? "activate_provider" : "deactivate_provider",
               StatusCode::ok, part,
               kind,           one.provider};
-    step.for_unit = unit;
     step.consumer = one.consumer.variable;
     step.interface = one.consumer.name;
     return step;
   }
 
   /// Indexes of the activations, by the way to them.
-  std::map<std::string, std::uint32_t> activate(std::uint32_t unit, const std::vector<Activation>& activations,
-                                                const std::string& stage, JobKind kind, const std::string& way = {}) {
+  std::map<std::string, std::uint32_t> activate(const std::vector<Activation>& activations, const std::string& stage,
+                                                JobKind kind, const std::string& way = {}) {
     std::map<std::string, std::uint32_t> at;
     for (const Activation& one : activations) {
       const std::string here = way + "/" + one.consumer.variable;
-      at.merge(activate(one.provider, one.own, stage, kind, here));
-      at[here] = static_cast<std::uint32_t>(all_.steps.size());
-      add(activation_step(one, unit, stage, kind, Part::activate));
+      at.merge(activate(one.own, stage, kind, here));
+      at[here] = next();
+      add(activation_step(one, stage, kind, Part::activate));
     }
     return at;
   }
 
-  void deactivate(std::uint32_t unit, const std::vector<Activation>& activations,
-                  const std::map<std::string, std::uint32_t>& activated, const std::string& stage, JobKind kind,
-                  const std::string& way = {}) {
+  void deactivate(const std::vector<Activation>& activations, const std::map<std::string, std::uint32_t>& activated,
+                  const std::string& stage, JobKind kind, const std::string& way = {}) {
     for (const Activation& one : activations) {
       if (one.consumer.skip_deactivate) continue;
       const std::string here = way + "/" + one.consumer.variable;
-      Step step = activation_step(one, unit, stage, kind, Part::deactivate);
+      Step step = activation_step(one, stage, kind, Part::deactivate);
       step.activated_at = activated.at(here);
       add(std::move(step));
-      deactivate(one.provider, one.own, activated, stage, kind, here);
+      deactivate(one.own, activated, stage, kind, here);
     }
   }
 

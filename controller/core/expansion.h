@@ -21,7 +21,7 @@ namespace escape::controller {
 struct Step {
   enum class Part {
     open,      ///< a stage with dependencies or providers begins; no script
-    activate,  ///< of a provider, for the unit `for_unit`
+    activate,  ///< of a provider, for the unit `line` or a provider of it
     pre,
     main,
     post,
@@ -39,7 +39,6 @@ struct Step {
   Part part = Part::main;
   JobKind kind = JobKind::deploy;  ///< a build goes on to test and destroy what it built
   std::uint32_t unit = 0;
-  std::uint32_t for_unit = 0;          ///< activate, deactivate: whose consumer it is
   std::string consumer{};              ///< activate, deactivate: its variable
   std::string interface{};             ///< activate, deactivate
   std::uint32_t activated_at = 0;      ///< deactivate: index of its activation

@@ -286,7 +286,7 @@ void Core::Impl::fail_job(JobId number, const Error& error) {
   const Job& job = *find_live(number);
   log(job, "error", "Error: " + describe(error));
   mark_failed(job, describe(error), error.kind == ErrorKind::unknown, std::nullopt);
-  rows.edit(number).failure = Failure{std::string(kind_name(error.kind)), describe(error), error.hint, job.current};
+  rows.edit(number).failure = Failure{std::string(kind_name(error.kind)), describe(error), error.hint};
   wind_up(number);
 }
 

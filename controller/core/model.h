@@ -47,7 +47,6 @@ struct Redo {
 struct Failure {
   std::string kind;  ///< an ErrorKind's name
   std::string message, hint;
-  std::uint32_t step = 0;              ///< index of the step that failed
   bool waits_for_others = false;       ///< what ran beside it has not ended yet; then providers are deactivated
   std::vector<std::uint32_t> lines{};  ///< while it waits: units whose scripts do not go on, of what failed and above
   friend bool operator==(const Failure&, const Failure&) = default;

@@ -330,8 +330,7 @@ protocol::reply::Plan Core::Impl::planned(const Job& job, const State& before) {
   }
   bool needs_one = false;
   for (const Step& step : all.steps) {
-    const bool is_of_provider = step.part == Step::Part::activate || step.part == Step::Part::deactivate;
-    if (skipped.contains(all.units[is_of_provider ? step.for_unit : step.unit].deployment)) continue;
+    if (skipped.contains(all.units[step.line].deployment)) continue;
     needs_one = needs_one || needs_agent(all.metadata_of(step.unit), step);
     if (script_of(all.metadata_of(step.unit), step)) {
       plan.steps.push_back({all.units[step.unit].deployment, step.name});

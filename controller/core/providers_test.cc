@@ -41,6 +41,11 @@ struct ProvidersTest : ::testing::Test {
     for (const protocol::Offer& offer : agent->offers) all.push_back(offer.deployment + " " + offer.step);
     return all;
   }
+  /// Its scripts end when they are told to.
+  JobId begin_app() {
+    agent->finishes_at_once = false;
+    return h.deploy("qq/app-v1.0");
+  }
   Job destroy(const std::string& deployment) {
     Submit asked;
     asked.kind = JobKind::destroy;
@@ -130,11 +135,7 @@ TEST_F(ProvidersTest, they_are_activated_nested_around_the_scripts) {
 TEST_F(ProvidersTest, they_are_deactivated_also_when_the_deploy_failed) {
   deploy("qq/cluster-v1.0", "cluster");
   agent->offers.clear();
-  agent->finishes_at_once = false;
-  Submit asked;
-  asked.environment = "stage";
-  asked.release = "qq/app-v1.0";
-  const JobId job = h.submit(asked);
+  const JobId job = begin_app();
   h.finish(*agent, job);                       // activated
   h.finish(*agent, job, TaskOutcome::failed);  // deploy.sh
   EXPECT_EQ(h.status("qq/app"), "failure") << "told at once";
@@ -152,11 +153,7 @@ TEST_F(ProvidersTest, they_are_deactivated_also_when_the_deploy_failed) {
 TEST_F(ProvidersTest, a_cancelled_job_deactivates_too_and_its_deactivation_is_not_cancelled) {
   deploy("qq/cluster-v1.0", "cluster");
   agent->offers.clear();
-  agent->finishes_at_once = false;
-  Submit asked;
-  asked.environment = "stage";
-  asked.release = "qq/app-v1.0";
-  const JobId job = h.submit(asked);
+  const JobId job = begin_app();
   h.finish(*agent, job);
   h.ask(protocol::request::CancelJob{job});
   EXPECT_THAT(steps(), ElementsAre("cluster activate_provider", "qq/app deploy", "cluster deactivate_provider"));
@@ -178,11 +175,7 @@ TEST_F(ProvidersTest, a_failing_activation_is_the_consumers_failure_and_not_the_
 TEST_F(ProvidersTest, a_failing_deactivation_is_not_tried_once_more) {
   deploy("qq/cluster-v1.0", "cluster");
   agent->offers.clear();
-  agent->finishes_at_once = false;
-  Submit asked;
-  asked.environment = "stage";
-  asked.release = "qq/app-v1.0";
-  const JobId job = h.submit(asked);
+  const JobId job = begin_app();
   h.finish(*agent, job);
   h.finish(*agent, job);
   h.finish(*agent, "cluster deactivate_provider", TaskOutcome::failed);
@@ -205,11 +198,7 @@ TEST_F(ProvidersTest, a_destruction_that_is_cut_off_at_its_activation_is_marked_
 
 TEST_F(ProvidersTest, nothing_is_asked_of_an_agent_that_is_gone_when_the_job_fails) {
   deploy("qq/cluster-v1.0", "cluster");
-  agent->finishes_at_once = false;
-  Submit asked;
-  asked.environment = "stage";
-  asked.release = "qq/app-v1.0";
-  const JobId job = h.submit(asked);
+  const JobId job = begin_app();
   h.finish(*agent, job);
   h.disconnect(*agent);
   h.tick(10min);

@@ -48,13 +48,6 @@ void hand_out(const Map& rows, Keys& keys, std::vector<Change>& changes) {
 
 }  // namespace
 
-bool is_unknown(const Job& job, const State& state) {
-  return std::ranges::any_of(job.at, [&](std::uint32_t index) {
-    const auto task = state.tasks.find({job.number, index});
-    return task != state.tasks.end() && task->second.phase == TaskPhase::unknown;
-  });
-}
-
 void apply(State& state, const Change& change) {
   std::visit(overloaded{
                  [&](const state::Environment& row) { state.environments[row.name] = row; },

@@ -80,15 +80,14 @@ Result<protocol::Reply> Core::Impl::resolve_job(const Principal& by, const proto
   job.resolved_by = by.name;
   job.resolved_because = reason;
   const bool had_failed = job.failure.has_value();
-  for (const Task& task : unknown) {
-    tell("job.resolved", by.name, deployment_of(job), number,
-         {{"as", word},
-          {"reason", reason},
-          {"task", task.id.index},
-          {"step", task.step},
-          {"agent", task.agent},
-          {"attempt", task.attempt}});
-  }
+  const Task& first = unknown.front();
+  tell("job.resolved", by.name, deployment_of(job), number,
+       {{"as", word},
+        {"reason", reason},
+        {"task", first.id.index},
+        {"step", unknown.size() == 1 ? first.step : steps},
+        {"agent", agent},
+        {"attempt", first.attempt}});
   const std::string text = fmt::format("Settled as {} by {}: {}", word, by.name, reason);
   log(job, "warn", text);
   for (const Task& task : unknown) {

@@ -29,7 +29,6 @@ void describe(V& visit, Failure& f) {
   visit("kind", f.kind);
   visit("message", f.message);
   visit("hint", f.hint);
-  visit("step", f.step);
   visit("waits_for_others", f.waits_for_others);
   visit("lines", f.lines);
 }

@@ -110,7 +110,7 @@ Job full_job() {
   j.plan = "plan-0123456789abcdef";
   j.with_inputs = {"who"};
   j.is_let_go = true;
-  j.failure = Failure{"failed", "it failed", "look", 3, true, {0, 2}};
+  j.failure = Failure{"failed", "it failed", "look", true, {0, 2}};
   return j;
 }
 

@@ -135,6 +135,10 @@ struct Welcome {
   std::vector<TaskId> cancel;
   std::uint64_t credit = default_credit;  ///< of each held task, until its first OutputAck
 };
+/// Ends what a decoder says of a message that came to the wrong socket: an agent's to that of people, and theirs to
+/// that of agents.
+inline constexpr std::string_view not_of_a_client = "is not a known message of a client";
+inline constexpr std::string_view not_of_an_agent = "is not a known message of an agent";
 /// The session or message is refused; the agent closes, waits and tries again (or gives up on `is_final`).
 struct Refused {
   std::string kind;  ///< an ErrorKind name

@@ -156,6 +156,12 @@ TEST(Messages, RefuseWhatAnAgentMayNotSay) {
   for (const auto& [type, body, says] : cases) expect_bad(decode_from_agent(type, body), says);
 }
 
+/// Whoever came to the wrong socket is told by it (agent/app/join.cc, controller/cli/remote_link.cc).
+TEST(Messages, OfTheOtherSocketAreRefusedInItsWords) {
+  EXPECT_TRUE(decode_from_client("join", packed({})).error().message.ends_with(not_of_a_client));
+  EXPECT_TRUE(decode_from_agent("request", packed({})).error().message.ends_with(not_of_an_agent));
+}
+
 TEST(Messages, RefuseWhatAClientMayNotSay) {
   const auto request = [](Value word, Value args) {
     return packed({{"id", "1"}, {"request", std::move(word)}, {"args", std::move(args)}});

@@ -351,7 +351,8 @@ TEST(CommandsOfAController, AboutJobsThatRun) {
   const std::string go = cluster.folder() + "/go";
   const std::string runs = cluster.folder() + "/runs";
   cluster.write_plan("name: qs/app\nversion: 0.1.@\ndeploy: deploy.sh\n",
-                     "#!/bin/sh\necho run >> " + runs + "\nuntil [ -e " + go + " ]; do sleep 0.05; done\n");
+                     "#!/bin/sh\necho run >> " + runs + "\nuntil [ -e " + go + " ] || [ ! -e " + cluster.folder() +
+                         " ]; do sleep 0.05; done\n");
   ASSERT_EQ(cluster.escape({"run", "release", "--skip-build", "--skip-deploy"}).exit_status, 0);
   const auto run = [&](const std::vector<std::string>& command) { return cluster.escape(command); };
   const std::vector<std::string> deploy{"run", "deploy", "qs/app-latest", "-e", "test"};

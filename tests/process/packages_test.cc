@@ -154,10 +154,11 @@ TEST_F(Packages, AControllerThatDiesWhileADependencyRunsGoesOnWithIt) {
 TEST_F(Packages, IndependentDependenciesRunAtTheSameTimeWhoeverDies) {
   // Each waits for the other one: by themselves neither would end.
   const auto meets = [&](const std::string& name, const std::string& other) {
-    release("name: qs/" + name + "\nversion: 1.@\ndeploy: meet.sh\ndestroy: meet.sh\n",
-            {{"meet.sh", "#!/bin/bash\nF=" + cluster.folder() + "\necho run >> $F/" + name +
-                             "-runs\nuntil [ -e $F/met ] && [ $(wc -l < $F/" + name + "-runs) = $(wc -l < $F/" + other +
-                             "-runs) ]; do sleep 0.05; done\necho " + name + " met " + other + "\n"}});
+    release(
+        "name: qs/" + name + "\nversion: 1.@\ndeploy: meet.sh\ndestroy: meet.sh\n",
+        {{"meet.sh", "#!/bin/bash\nF=" + cluster.folder() + "\necho run >> $F/" + name +
+                         "-runs\nuntil [ -e $F/met ] && [ $(wc -l < $F/" + name + "-runs) = $(wc -l < $F/" + other +
+                         "-runs) ]; do [ -e $F ] || exit 1; sleep 0.05; done\necho " + name + " met " + other + "\n"}});
   };
   meets("left", "right");
   meets("right", "left");
